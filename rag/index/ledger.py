@@ -1,0 +1,233 @@
+"""The record of a shelf: papers, passages and vectors in SQLite. All else can be rebuilt from it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import ShelfIncompatible, UsageError
+from rag.types import Filters, Paper, Passage
+
+FORMAT = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS papers (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, year INTEGER, date TEXT,
+    author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS passages (
+    id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
+"""
+# Filter fields and their columns; `organization` is matched as a case-insensitive part.
+FIELDS = {"year": "year", "date": "date", "author_count": "author_count", "organization": "organization", "comment_count": "comment_count"}
+OPERATORS = {"eq": "=", "gte": ">=", "lte": "<=", "gt": ">", "lt": "<"}
+# SQLite's own limit of variables in one statement is 32,766.
+VARIABLES = 10_000
+
+Vectors = NDArray[np.float32]
+
+
+class Ledger:
+    """One connection. Every write is one transaction, and raises `revision` by one."""
+
+    def __init__(self, path: Path, fingerprint: dict[str, str]) -> None:
+        """Open or create.
+
+        Raises:
+            ShelfIncompatible: the ledger was made by another embedding model, dimension or normaliser,
+                by a newer format, or is no ledger.
+        """
+        self._path = path
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(SCHEMA)
+            self._check(fingerprint)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise ShelfIncompatible(f"{path} is damaged or is no ledger: {error}", hint="restore it from a backup, or ingest the sources into a new shelf") from error
+        except ShelfIncompatible:
+            self._db.close()
+            raise
+
+    def _check(self, fingerprint: dict[str, str]) -> None:
+        stored = dict(self._db.execute("SELECT key, value FROM meta"))
+        if not stored:
+            rows = {**fingerprint, "format": str(FORMAT), "revision": "0"}
+            with self._writing():
+                self._db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
+            return
+        if int(stored["format"]) > FORMAT:
+            raise ShelfIncompatible(f"{self._path.parent} was made by a newer version (format {stored['format']})", hint="upgrade attest")
+        for key, value in fingerprint.items():
+            if stored.get(key) != value:
+                raise ShelfIncompatible(
+                    f"{self._path.parent} was made with {key} {stored.get(key)!r}; this run would use {value!r}",
+                    hint=_remedy(key, stored.get(key, ""), self._path.parent),
+                )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @property
+    def revision(self) -> int:
+        return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0])
+
+    def put(self, papers: Sequence[tuple[Paper, Sequence[Passage] | None]], vectors: Vectors) -> list[str]:
+        """Store papers; for each, passages replace the ones it had (None keeps them). One transaction.
+
+        Args:
+            papers: papers with their passages in order.
+            vectors: one row for each passage, in that order.
+
+        Returns:
+            Ids of the passages that are no more.
+        """
+        removed: list[str] = []
+        rows = iter(vectors)
+        with self._writing():
+            for paper, passages in papers:
+                number = self._put_paper(paper)
+                if passages is None:
+                    continue
+                removed += [row[0] for row in self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))]
+                self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
+                self._db.executemany(
+                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
+                    [(passage.id, number, passage.start, passage.end, next(rows).astype(np.float32).tobytes()) for passage in passages],
+                )
+        return removed
+
+    def _put_paper(self, paper: Paper) -> int:
+        organization = f"{paper.organization.slug} {paper.organization.name}".casefold() if paper.organization else None
+        record = json.dumps(paper.to_dict(), ensure_ascii=False)
+        values = (paper.title, paper.year, paper.date, paper.author_count, organization, paper.comment_count, record)
+        number = self._db.execute(
+            "INSERT INTO papers (id, title, year, date, author_count, organization, comment_count, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET title = excluded.title, year = excluded.year, date = excluded.date, author_count = excluded.author_count,"
+            " organization = excluded.organization, comment_count = excluded.comment_count, record = excluded.record RETURNING number",
+            (paper.id, *values),
+        ).fetchone()[0]
+        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)])
+        return int(number)
+
+    def resolve(self, paper: Paper) -> str:
+        """The id under which `paper` is on the shelf (by DOI or arXiv id first), or its own."""
+        for alias in aliases(paper):
+            if found := self._db.execute("SELECT paper_id FROM aliases WHERE alias = ?", (alias,)).fetchone():
+                return str(found[0])
+        return paper.id
+
+    def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """The papers of these ids that are on the shelf."""
+        found: dict[str, Paper] = {}
+        for some in _portions(ids):
+            query = f"SELECT record FROM papers WHERE id IN ({_marks(some)})"
+            found |= {paper.id: paper for paper in map(_paper, self._db.execute(query, some))}
+        return {key: found[key] for key in ids if key in found}
+
+    def all_papers(self) -> Iterator[tuple[int, Paper]]:
+        """Every paper with its number, in order of arrival."""
+        for number, record in self._db.execute("SELECT number, record FROM papers ORDER BY number"):
+            yield number, _paper((record,))
+
+    def numbers(self) -> dict[int, str]:
+        """Paper number to paper id, for the whole shelf."""
+        return dict(self._db.execute("SELECT number, id FROM papers ORDER BY number"))
+
+    def count(self) -> tuple[int, int]:
+        """How many papers and passages there are."""
+        papers, passages = self._db.execute("SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM passages)").fetchone()
+        return papers, passages
+
+    def all_passages(self, batch: int) -> Iterator[tuple[list[tuple[Passage, Paper]], Vectors]]:
+        """Every passage with its paper and vector, `batch` at a time."""
+        cursor = self._db.execute("SELECT p.id, s.start, s.end, s.vector, p.record FROM passages s JOIN papers p ON p.number = s.paper_number ORDER BY s.rowid")
+        while rows := cursor.fetchmany(batch):
+            held = [(Passage(row[0], row[1], row[2]), _paper((row[4],))) for row in rows]
+            yield held, np.stack([np.frombuffer(row[3], dtype=np.float32) for row in rows])
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The passage vectors (passages x dimension) of each of these papers, in order of the text."""
+        rows: dict[str, list[Vectors]] = {}
+        for some in _portions(ids):
+            query = f"SELECT p.id, s.vector FROM papers p JOIN passages s ON s.paper_number = p.number WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
+            for paper_id, vector in self._db.execute(query, some):
+                rows.setdefault(paper_id, []).append(np.frombuffer(vector, dtype=np.float32))
+        return {key: np.stack(value) for key, value in rows.items()}
+
+    def select(self, filters: Filters) -> list[str]:
+        """Ids of the papers that meet every condition; a paper without the field meets none about it.
+
+        Raises:
+            UsageError: an unknown field or operator.
+        """
+        where, values = ["1"], []
+        for field, operator, value in filters.conditions:
+            if field == "id" and operator == "in":
+                where.append("id IN (SELECT value FROM json_each(?))")
+                values.append(json.dumps(list(value)))
+            elif field not in FIELDS or operator not in OPERATORS:
+                raise UsageError(f"unknown filter {field} {operator}", hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}")
+            elif field == "organization":
+                where.append("instr(organization, ?)")
+                values.append(str(value).casefold())
+            else:
+                where.append(f"{FIELDS[field]} {OPERATORS[operator]} ?")
+                values.append(value)
+        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {' AND '.join(where)} ORDER BY number", values)]
+
+    def distinct(self, field: str) -> list[str]:
+        """The values a metadata field takes on the shelf, sorted."""
+        column = FIELDS[field]
+        return [str(row[0]) for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")]
+
+
+def aliases(paper: Paper) -> list[str]:
+    """What else identifies a paper: DOI, and arXiv id without its version."""
+    found = []
+    if paper.doi:
+        found.append(f"doi:{paper.doi.casefold().removeprefix('https://doi.org/')}")
+    if paper.arxiv_id:
+        found.append(f"arxiv:{paper.arxiv_id.casefold().removeprefix('arxiv:').split('v')[0]}")
+    return found
+
+
+def _paper(row: Sequence[str]) -> Paper:
+    return Paper.from_dict(json.loads(row[0]))
+
+
+def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), VARIABLES):
+        yield ids[start : start + VARIABLES]
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ",".join("?" for _ in values)
+
+
+def _remedy(key: str, stored: str, shelf: Path) -> str:
+    again = f"attest export --jsonl --shelf {shelf} > papers.jsonl && attest ingest papers.jsonl --shelf NEW_FOLDER"
+    if key == "model":
+        name, _, precision = stored.rpartition("/")
+        return f"set ATTEST_EMBEDDING_PRECISION={precision} and the model {name} again, or move the papers: {again}"
+    return f"move the papers: {again}"

@@ -1,0 +1,156 @@
+"""The shelf: ledger, vectors and words in one folder, kept in step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import ShelfError, ShelfMissing
+from rag.index.embed import MAX_TOKENS, Embedder
+from rag.index.ledger import Ledger
+from rag.index.lexical import LexicalIndex
+from rag.index.lock import ShelfLock
+from rag.index.vectors import Vectors, VectorStore, is_fault
+from rag.ingest.chunk import cut, embedding_text
+from rag.types import Paper, Passage, Rejected
+
+if TYPE_CHECKING:
+    from rag.config import Settings
+
+# How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
+NORMALISER = "1"
+REBUILD_BATCH = 2_000
+
+
+class Shelf:
+    """An open shelf; use it as a context manager, or call `close`.
+
+    The ledger is the record. Chroma and the word index carry the revision of the ledger that they were
+    made from, and are made anew from it when that is another one, or when they cannot be read.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, *, create: bool = False) -> None:
+        """Open, or create with `create`.
+
+        Raises:
+            ShelfMissing: there is none, and `create` is false.
+            ShelfLocked: another process has it.
+            ShelfIncompatible: it was made by another model, dimension or newer format.
+            ModelError: the embedding model is missing.
+        """
+        self.folder = folder
+        _prepare(folder, create)
+        with contextlib.ExitStack() as opened:
+            lock = ShelfLock(folder, settings.lock_wait)
+            opened.callback(lock.release)
+            self.embedder = Embedder.from_settings(settings)
+            fingerprint = {"model": self.embedder.name, "dimension": str(self.embedder.dimension), "normaliser": NORMALISER}
+            self.ledger = Ledger(folder / "ledger.sqlite", fingerprint)
+            opened.callback(self.ledger.close)
+            self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
+            opened.callback(self.vectors.close)
+            self.lexical = self._synchronised()
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Shelf:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def known(self, papers: Sequence[Paper]) -> list[Paper | None]:
+        """For each paper, the record the shelf has of it (by DOI, arXiv id or title), or None."""
+        ids = [self.ledger.resolve(paper) for paper in papers]
+        found = self.ledger.papers(ids)
+        return [found.get(key) for key in ids]
+
+    def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
+        """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is.
+
+        The ledger commits first; Chroma follows. A crash between the two is mended when the shelf is next
+        opened. The word index is brought up to date by `refresh`.
+        """
+        passages = [cut(paper, lambda text: len(self.embedder.token_ids(text)), MAX_TOKENS) for paper in papers]
+        flat = [(passage, paper) for paper, own in zip(papers, passages, strict=True) for passage in own]
+        vectors = self.embedder.embed([embedding_text(paper, passage) for passage, paper in flat])
+        self._state.unlink(missing_ok=True)
+        stored: list[tuple[Paper, Sequence[Passage] | None]] = [(paper, own) for paper, own in zip(papers, passages, strict=True)]
+        gone = self.ledger.put([*stored, *((paper, None) for paper in unchanged_text)], vectors)
+        kept = {passage.id for passage, _ in flat}
+        self.vectors.delete([key for key in gone if key not in kept])
+        self.vectors.upsert(flat, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in flat])
+
+    def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """The nearest passages as (paper id, cosine), best first; a damaged index is rebuilt and asked again."""
+        try:
+            return self.vectors.query(vector, limit)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+        self.vectors.damaged = True
+        self._rebuild_vectors()
+        return self.vectors.query(vector, limit)
+
+    def refresh(self) -> None:
+        """Bring the word index up to date after `put`, and record that everything is in step."""
+        self.lexical = LexicalIndex.build(paper for _, paper in self.ledger.all_papers())
+        self.lexical.save(self.folder / "lexical.npz")
+        self._mark()
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Keep rejected records for review, one JSON object a line."""
+        if rejected:
+            with (self.folder / "rejected.jsonl").open("a", encoding="utf-8") as out:
+                for item in rejected:
+                    record = {"file": item.file, "line": item.line, "reason": item.reason, "record": item.record}
+                    out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state.json"
+
+    def _mark(self) -> None:
+        part = self.folder / "state.part"
+        part.write_text(json.dumps({"revision": self.ledger.revision}), encoding="utf-8")
+        part.replace(self._state)
+
+    def _synchronised(self) -> LexicalIndex:
+        """The word index, after whatever is missing, stale or damaged was rebuilt from the ledger."""
+        in_step = False
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            in_step = json.loads(self._state.read_text(encoding="utf-8"))["revision"] == self.ledger.revision
+        papers, passages = self.ledger.count()
+        if not in_step or self.vectors.damaged or self.vectors.count() != passages:
+            self._rebuild_vectors()
+        if in_step:
+            with contextlib.suppress(Exception):  # a damaged archive raises anything from zipfile to zlib
+                found = LexicalIndex.load(self.folder / "lexical.npz")
+                if len(found.ids) == papers:
+                    return found
+        self.refresh()
+        return self.lexical
+
+    def _rebuild_vectors(self) -> None:
+        """Chroma anew from the ledger's vectors; nothing is embedded."""
+        if self.vectors.count() or self.vectors.damaged:
+            self.vectors.clear()
+        for held, vectors in self.ledger.all_passages(REBUILD_BATCH):
+            self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])
+        self.vectors.damaged = False
+
+
+def _prepare(folder: Path, create: bool) -> None:
+    if not create:
+        if not (folder / "ledger.sqlite").is_file():
+            raise ShelfMissing(f"there is no shelf at {folder}", hint=f"make one: attest ingest PAGES --shelf {folder}")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ShelfError(f"no shelf can be made at {folder}: {error}", hint="give --shelf another folder") from error

@@ -1,0 +1,66 @@
+"""Abstracts to passages: runs of whole sentences that the encoder sees to the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rag.ingest.repair import readable
+from rag.ingest.sentences import split_sentences
+from rag.types import Paper, Passage
+
+# What an encoder call holds besides the passage: [CLS], [SEP] and the stop after the title.
+SPECIAL_TOKENS = 3
+# A title longer than this would leave little room for the abstract; it is cut in the vector only.
+TITLE_TOKENS = 64
+
+CountTokens = Callable[[str], int]
+
+
+def embedding_text(paper: Paper, passage: Passage) -> str:
+    """What the encoder reads for a passage: the title for context, then the passage's words, both repaired."""
+    title = readable(paper.title)
+    if passage.end == passage.start:
+        return title
+    stop = "" if title.endswith((".", "?", "!")) else "."
+    return f"{' '.join(title.split()[:TITLE_TOKENS])}{stop} {readable(paper.abstract[passage.start : passage.end])}"
+
+
+def cut(paper: Paper, count_tokens: CountTokens, max_tokens: int) -> list[Passage]:
+    """Passages of `paper`, in order, none longer than `max_tokens` with the title in front.
+
+    Sentences are kept whole and passages about equally long; a sentence too long by itself is cut
+    between words. An empty abstract gives one empty passage, which stands for the title.
+    """
+    title = readable(paper.title)
+    room = max_tokens - SPECIAL_TOKENS - min(count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 2)
+    pieces: list[tuple[int, int, int]] = []
+    for start, end in split_sentences(paper.abstract):
+        pieces += _fitting(paper.abstract, start, end, count_tokens, room)
+    if not pieces:
+        return [Passage(paper.id, 0, 0)]
+    total = sum(tokens for _, _, tokens in pieces)
+    target = total / -(-total // room)  # as few passages as fit, of equal size
+    passages: list[Passage] = []
+    first, used = pieces[0][0], 0
+    last_end = first
+    for start, end, tokens in pieces:
+        over = used + tokens > room
+        balanced = used and used + tokens / 2 > target
+        if over or balanced:
+            passages.append(Passage(paper.id, first, last_end))
+            first, used = start, 0
+        used += tokens
+        last_end = end
+    return [*passages, Passage(paper.id, first, last_end)]
+
+
+def _fitting(text: str, start: int, end: int, count_tokens: CountTokens, room: int) -> list[tuple[int, int, int]]:
+    """The sentence as (start, end, tokens), halved between words (or characters) until each part fits."""
+    tokens = count_tokens(readable(text[start:end]))
+    if tokens <= room or end - start < 2:
+        return [(start, end, tokens)]
+    middle = (start + end) // 2
+    space = text.rfind(" ", start + 1, middle)
+    middle = space if space > start else middle
+    right = middle + 1 if text[middle] == " " else middle
+    return _fitting(text, start, middle, count_tokens, room) + _fitting(text, right, end, count_tokens, room)

@@ -1,0 +1,143 @@
+"""JSON lines: one object a line with `title` and `abstract`, and any of `id`, `arxiv_id`, `doi`, `date`,
+`year`, `year_inferred`, `authors`, `author_count`, `organization`, `comment_count`, `url`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from rag.ingest.lines import Line
+from rag.types import Organization, Paper, Rejected, Source, paper_id
+
+LONGEST_TITLE = 1_000
+LONGEST_ABSTRACT = 100_000
+
+
+def looks_like(head: str) -> bool:
+    """Whether the beginning of a file is that of JSON lines."""
+    return head.lstrip().startswith("{")
+
+
+def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
+    """Papers of one file; a broken line, or an `id` used before for another title, is rejected alone."""
+    seen: dict[str, tuple[str, int]] = {}
+    for line in lines:
+        if not line.text.strip():
+            continue
+        try:
+            record = _record(line)
+            paper = _paper(record, Source(name, line.number))
+        except ValueError as error:
+            yield Rejected(name, line.number, str(error), line.text[:20_000])
+            continue
+        given = str(record.get("id") or "")
+        earlier, at = seen.setdefault(given, (paper.id, line.number)) if given else (paper.id, 0)
+        if earlier != paper.id:
+            yield Rejected(name, line.number, f"id {given!r} was used on line {at} for another paper", line.text[:20_000])
+        else:
+            yield paper
+
+
+def _record(line: Line) -> dict[str, Any]:
+    if line.problem:
+        raise ValueError(line.problem)
+    try:
+        record = json.loads(line.text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"a JSON object is needed, not {type(record).__name__}")
+    return record
+
+
+def _paper(record: dict[str, Any], source: Source) -> Paper:
+    title = " ".join(_text(record, "title", LONGEST_TITLE, required=True).split())
+    iso, year = _date(record)
+    authors = tuple(_author(author) for author in _list(record, "authors"))
+    return Paper(
+        id=paper_id(title),
+        title=title,
+        abstract=_text(record, "abstract", LONGEST_ABSTRACT, required=True),
+        date=iso,
+        year=year,
+        year_inferred=record.get("year_inferred") is True,
+        author_count=_count(record, "author_count") or len(authors) or None,
+        authors=authors,
+        organization=_organization(record.get("organization")),
+        comment_count=_count(record, "comment_count"),
+        url=_text(record, "url", 2_000) or None,
+        arxiv_id=_text(record, "arxiv_id", 100) or None,
+        doi=_text(record, "doi", 300) or None,
+        sources=(source,),
+    )
+
+
+def _text(record: dict[str, Any], key: str, longest: int, *, required: bool = False) -> str:
+    value = record.get(key)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        if required:
+            raise ValueError(f"no {key}")
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"{key} must be text, not {type(value).__name__}")
+    if len(value) > longest:
+        raise ValueError(f"{key} of {len(value):,} characters; the longest that is read is {longest:,}")
+    # Lone surrogates (a broken \ud83d escape) can be stored nowhere; control characters are never meant.
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", " ", value).strip()
+
+
+def _list(record: dict[str, Any], key: str) -> list[Any]:
+    value = record.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError(f"{key} must be a list, not {type(value).__name__}")
+    return value
+
+
+def _author(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("name")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("authors must be names, or objects with a name")
+    return " ".join(value.split())
+
+
+def _count(record: dict[str, Any], key: str) -> int | None:
+    value = record.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{key} must be a whole number, not {value!r}")
+    return value
+
+
+def _date(record: dict[str, Any]) -> tuple[str | None, int | None]:
+    """ISO date and year; `2024`, `2024-05` and a timestamp are understood, the first two as a year only."""
+    year = _count(record, "year")
+    value = record.get("date")
+    if value is None or value == "":
+        return None, year
+    found = re.match(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:[T ].*)?$", str(value))
+    if not found:
+        raise ValueError(f"date must be YYYY-MM-DD, not {value!r}")
+    if not found[3]:
+        return None, int(found[1])
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3])).isoformat(), int(found[1])
+    except ValueError:
+        raise ValueError(f"there is no day {value!r}") from None
+
+
+def _organization(value: Any) -> Organization | None:
+    if not value:
+        return None
+    if isinstance(value, str):
+        return Organization(value, value)
+    if isinstance(value, dict) and isinstance(value.get("name") or value.get("slug"), str):
+        name = str(value.get("name") or value["slug"])
+        return Organization(str(value.get("slug") or name), name)
+    raise ValueError("organization must be a name, or an object with slug and name")

@@ -1,0 +1,52 @@
+"""Files to decoded lines, with a limit on everything a broken file could blow up."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Longest line kept: the longest abstracts are some 5,000 characters, so a megabyte is never a record.
+MAX_LINE = 1_000_000
+HEAD = 65_536
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its ending. `problem` says why its text is not to be trusted, or is None."""
+
+    number: int
+    text: str
+    problem: str | None = None
+
+
+def read_lines(stream: io.BufferedReader, name: str) -> Iterator[Line]:
+    """Lines of a UTF-8 (or byte-order-marked UTF-16) stream, CR LF and CR LF LF folded away.
+
+    A line that is too long or not UTF-8 comes with a `problem`, cut to its beginning; the rest of the
+    file is read on.
+    """
+    head = stream.peek(HEAD)
+    if head.startswith(UTF16):
+        for number, text in enumerate(codecs.getreader("utf-16")(stream, "replace"), 1):
+            yield Line(number, text.rstrip("\r\n"))
+        return
+    if head.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+    number = 0
+    while raw := stream.readline(MAX_LINE + 1):
+        number += 1
+        if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+            size = len(raw)
+            while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
+                size += len(more)
+            yield Line(number, raw[:200].decode("utf-8", "replace"), f"a line of {size + len(more):,} bytes; the longest that is read is {MAX_LINE:,}")
+            continue
+        try:
+            yield Line(number, raw.decode("utf-8").rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            problem = f"not UTF-8 text (byte 0x{raw[error.start]:02x} at column {error.start + 1}); convert the file to UTF-8"
+            yield Line(number, raw.decode("utf-8", "replace").rstrip("\r\n"), problem)
+

@@ -1,0 +1,295 @@
+"""The nouns of Attest. All frozen; stages take one and return a new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Status = Literal["answered", "abstained"]
+
+
+class Verdict(StrEnum):
+    """What the checker says of a claim against the words it cites."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNSUPPORTED = "unsupported"
+    UNCHECKED = "unchecked"
+
+
+class Shape(StrEnum):
+    """What form of answer a question asks for."""
+
+    LIST = "list"
+    FACT = "fact"
+    COMPARE = "compare"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record was read: a file or address, and the line (1-based) it starts at."""
+
+    file: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One paper. `date` is ISO or None; `year_inferred` says that the page gave no year."""
+
+    id: str
+    title: str
+    abstract: str
+    date: str | None = None
+    year: int | None = None
+    year_inferred: bool = False
+    author_count: int | None = None
+    authors: tuple[str, ...] = ()
+    organization: Organization | None = None
+    comment_count: int | None = None
+    url: str | None = None
+    arxiv_id: str | None = None
+    doi: str | None = None
+    sources: tuple[Source, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Paper:
+        """The inverse of `to_dict`."""
+        organization = data.get("organization")
+        return cls(
+            **{
+                **data,
+                "authors": tuple(data.get("authors") or ()),
+                "organization": Organization(**organization) if organization else None,
+                "sources": tuple(Source(**source) for source in data.get("sources") or ()),
+            }
+        )
+
+
+def normalize_title(title: str) -> str:
+    """The title as identity sees it: Unicode-folded, case-folded words without punctuation or LaTeX."""
+    folded = unicodedata.normalize("NFKC", title).casefold()
+    return " ".join(re.findall(r"\w+", re.sub(r"\\[a-z]+|[${}\\]", " ", folded)))
+
+
+def paper_id(title: str) -> str:
+    """A stable id: 16 hexadecimal digits of the SHA-256 of the normalised title."""
+    return hashlib.sha256(normalize_title(title).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be read, with what is needed to find and mend it."""
+
+    file: str
+    line: int
+    reason: str
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """Counts of one ingest. `read` = new + updated + unchanged + merged."""
+
+    read: int = 0
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    rejected: tuple[Rejected, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Half-open character offsets into the stored abstract of a paper."""
+
+    paper_id: str
+    start: int
+    end: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.paper_id}:{self.start}-{self.end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions on a paper's metadata, all of which must hold: (field, operator, value)."""
+
+    conditions: tuple[tuple[str, str, Any], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+    def and_also(self, other: Filters) -> Filters:
+        return Filters(tuple(dict.fromkeys(self.conditions + other.conditions)))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sort papers by a metadata field; `limit` keeps that many."""
+
+    field: str
+    descending: bool
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as understood: what to search for, what to filter by, what form to answer in.
+
+    `topic` is the text to search with, empty when the question is about metadata alone. `names`
+    are ids of papers the question names. `carried` are ids of papers of earlier turns that the
+    question is about ("which of those ..."). `missing` says in words what the question asks for
+    that abstracts do not hold; `notes` are remarks for the reader.
+    """
+
+    question: str
+    topic: str
+    shape: Shape = Shape.LIST
+    filters: Filters = Filters()
+    order: Order | None = None
+    names: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+    missing: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A sentence of a stored abstract: half-open offsets, and how well it fits the question."""
+
+    start: int
+    end: int
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A retrieved paper and its sentences, best first.
+
+    `score` is the fused score (`cosine` + 0.4 of the normalised BM25); `coverage` is the share of the
+    question's information (idf mass) that the paper's words hold.
+    """
+
+    paper: Paper
+    score: float
+    cosine: float
+    lexical: float
+    coverage: float
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The words of a paper that a claim rests on: `paper.abstract[start:end] == quote`."""
+
+    number: int
+    paper: Paper
+    quote: str
+    start: int
+    end: int
+
+    def to_dict(self) -> dict[str, Any]:
+        paper = {key: getattr(self.paper, key) for key in ("id", "title", "year", "date", "url")}
+        return {"number": self.number, "paper": paper, "quote": self.quote, "start": self.start, "end": self.end}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement of the answer: `answer.text[start:end] == text`."""
+
+    text: str
+    start: int
+    end: int
+    citations: tuple[int, ...] = ()
+    verdict: Verdict = Verdict.UNCHECKED
+    score: float = 0.0
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "verdict": str(self.verdict), "citations": list(self.citations), "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The verdict on one claim against one source: `source[start:end] == quote`; score in [0, 1]."""
+
+    verdict: Verdict
+    score: float
+    quote: str
+    start: int
+    end: int
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "verdict": str(self.verdict), "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a writer hands over: text, its claims, and the citations they refer to."""
+
+    text: str
+    claims: tuple[Claim, ...]
+    citations: tuple[Citation, ...]
+    writer: str
+    model: str | None = None
+    usage: dict[str, int] = field(default_factory=dict)
+    prompt_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer, or an honest abstention."""
+
+    question: str
+    status: Status
+    text: str
+    reason: str | None = None
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    papers: tuple[tuple[Paper, float], ...] = ()
+    writer: str = "extractive"
+    model: str | None = None
+    usage: dict[str, int] = field(default_factory=dict)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    prompt_hash: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values, in the order of DESIGN's contract."""
+        return {
+            "question": self.question,
+            "status": self.status,
+            "reason": self.reason,
+            "text": self.text,
+            "claims": [claim.to_dict() for claim in self.claims],
+            "citations": [citation.to_dict() for citation in self.citations],
+            "papers": [{"id": p.id, "title": p.title, "score": round(score, 4)} for p, score in self.papers],
+            "writer": self.writer,
+            "model": self.model,
+            "usage": self.usage,
+            "timings_ms": {stage: round(ms, 1) for stage, ms in self.timings_ms.items()},
+            "prompt_hash": self.prompt_hash,
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
