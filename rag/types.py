@@ -153,12 +153,20 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A name that stands in a question, and the ids of the papers so called (several when names collide)."""
+
+    name: str
+    papers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question as understood: what to search for, what to filter by, what form to answer in.
 
     `topic` is the text to search with, empty when the question is about metadata alone. `names`
-    are ids of papers the question names. `carried` are ids of papers of earlier turns that the
-    question is about ("which of those ..."). `missing` says in words what the question asks for
+    are the papers the question names, in order. `carried` are ids of papers of earlier turns that the
+    question is about ("which of those ..."), `excluded` those it wants others than ("who else ..."). `missing` says in words what the question asks for
     that abstracts do not hold; `notes` are remarks for the reader.
     """
 
@@ -167,8 +175,9 @@ class Query:
     shape: Shape = Shape.LIST
     filters: Filters = Filters()
     order: Order | None = None
-    names: tuple[str, ...] = ()
+    names: tuple[Named, ...] = ()
     carried: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     missing: str | None = None
     notes: tuple[str, ...] = ()
 

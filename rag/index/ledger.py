@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ShelfIncompatible, UsageError
+from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage
 
 FORMAT = 1
@@ -21,6 +22,8 @@ CREATE TABLE IF NOT EXISTS papers (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, year INTEGER, date TEXT,
     author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (name, paper_number)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
 CREATE TABLE IF NOT EXISTS passages (
     id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
@@ -128,6 +131,8 @@ class Ledger:
             (paper.id, *values),
         ).fetchone()[0]
         self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)])
+        self._db.execute("DELETE FROM names WHERE paper_number = ?", (number,))
+        self._db.executemany("INSERT INTO names VALUES (?, ?)", [(name, number) for name in sorted(names(paper))])
         return int(number)
 
     def resolve(self, paper: Paper) -> str:
@@ -175,6 +180,15 @@ class Ledger:
                 rows.setdefault(paper_id, []).append(np.frombuffer(vector, dtype=np.float32))
         return {key: np.stack(value) for key, value in rows.items()}
 
+    def named(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        """For each of these name keys (`rag.ingest.names.key`) that is known, the ids of the papers so called."""
+        found: dict[str, list[str]] = {}
+        for some in _portions(keys):
+            query = f"SELECT n.name, p.id FROM names n JOIN papers p ON p.number = n.paper_number WHERE n.name IN ({_marks(some)}) ORDER BY p.number"
+            for name, paper_id in self._db.execute(query, some):
+                found.setdefault(name, []).append(paper_id)
+        return found
+
     def select(self, filters: Filters) -> list[str]:
         """Ids of the papers that meet every condition; a paper without the field meets none about it.
 
@@ -195,6 +209,10 @@ class Ledger:
                 where.append(f"{FIELDS[field]} {OPERATORS[operator]} ?")
                 values.append(value)
         return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {' AND '.join(where)} ORDER BY number", values)]
+
+    def count_without(self, field: str) -> int:
+        """How many papers have no value of a metadata field."""
+        return int(self._db.execute(f"SELECT count(*) FROM papers WHERE {FIELDS[field]} IS NULL").fetchone()[0])
 
     def distinct(self, field: str) -> list[str]:
         """The values a metadata field takes on the shelf, sorted."""

@@ -121,14 +121,14 @@ class LexicalIndex:
                 total[self._rows[part]] += self._weights[part]  # a paper stands once in a term's postings
         return total
 
+    def df(self, term: str) -> int:
+        """How many papers have the term."""
+        number = self._vocabulary.get(term)
+        return 0 if number is None else int(self._starts[number + 1] - self._starts[number])
+
     def idf(self, term: str) -> float:
         """ln(1 + (n - df + 1/2) / (df + 1/2)); an unknown term has df 0."""
-        number = self._vocabulary.get(term)
-        df = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
-        return float(_idf(np.array([df]), len(self.ids))[0])
-
-    def knows(self, term: str) -> bool:
-        return term in self._vocabulary
+        return float(_idf(np.array([self.df(term)]), len(self.ids))[0])
 
     def holds(self, row: int, term: str) -> bool:
         """Whether the paper in `row` has the term."""

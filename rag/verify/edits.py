@@ -1,0 +1,74 @@
+"""Small dishonest edits that similarity cannot see: a number, a name, a "not" or a direction changed.
+
+Each rule speaks only of what it can point at, in words for the reader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.index.lexical import STOPWORDS, terms, words
+from rag.ingest.names import looks_like_name
+from rag.verify.features import NUMBER, numbers
+
+_NEGATIONS = frozenset("not no never neither nor none nothing without cannot can't don't doesn't didn't isn't aren't wasn't weren't won't hardly fails failed fail unable lacks lack".split())
+_OPPOSITES = (
+    ("increase increases increased increasing raise raises raised grow grows grew rise rises rose boost boosts boosted", "decrease decreases decreased decreasing reduce reduces reduced reducing lower lowers lowered drop drops dropped fall falls fell cut cuts shrink shrinks"),
+    ("improve improves improved improving improvement improvements enhance enhances enhanced better best gain gains", "degrade degrades degraded degrading degradation worsen worsens worsened worse worst hurt hurts harm harms harmed loss losses"),
+    ("outperform outperforms outperformed outperforming surpass surpasses surpassed beat beats exceed exceeds exceeded", "underperform underperforms underperformed lag lags lagged trail trails trailed"),
+    ("higher highest larger largest greater greatest more most bigger", "lower lowest smaller smallest less least fewer fewest"),
+    ("faster fastest quicker quicker speedup accelerate accelerates accelerated", "slower slowest slowdown slow slows slowed"),
+    ("always all every", "never none no rarely seldom"),
+    ("easy easier simple", "hard harder difficult"),
+    ("before", "after"),
+    ("cheap cheaper", "expensive costly costlier"),
+    ("stable", "unstable"),
+    ("sufficient enough", "insufficient"),
+)  # fmt: skip
+_DIRECTIONS = tuple((frozenset(left.split()), frozenset(right.split())) for left, right in _OPPOSITES)
+# Claim words that must be found in one sentence before a missing "not" or a turned word there counts.
+_ALIGNED = 0.75
+# And words of that sentence that the claim must repeat: in a longer one the "not" is likely of something else.
+_COVERED = 0.6
+
+
+def missing_numbers(claim: str, source: str) -> list[str]:
+    """Figures of the claim, as written, that the source does not hold."""
+    held = numbers(source)
+    return [written for written in dict.fromkeys(NUMBER.findall(claim)) if not numbers(written) <= held]
+
+
+def missing_names(claim: str, source: str) -> list[str]:
+    """Names of the claim (LoLCATs, GPT-4) that the source does not hold in any spelling."""
+    folded = _letters(source)
+    found = re.findall(r"[A-Za-z][\w'.+-]*\w", claim)
+    return [name for name in dict.fromkeys(found) if looks_like_name(name) and _letters(re.sub(r"s$", "", name)) not in folded]
+
+
+def turned(claim: str, sentences: Sequence[str]) -> str | None:
+    """In what a claim says the opposite of the sentence it otherwise repeats, or None."""
+    wanted = set(terms(claim))
+    if not wanted:
+        return None
+    shared, sentence = max(((len(wanted & set(terms(text))) / len(wanted), text) for text in sentences), default=(0.0, ""))
+    covered = len(wanted & set(terms(sentence))) / max(len(set(terms(sentence))), 1)
+    said, given = words(claim), words(sentence)
+    for left, right in _DIRECTIONS:
+        for ours, theirs in ((left, right), (right, left)):
+            mine, other = ours & set(said), theirs & set(given)
+            if mine and other and not ours & set(given) and not theirs & set(said) and _aligned(claim, sentence, ours | theirs):
+                return f"the claim says “{min(mine)}” where the source says “{min(other)}”"
+    if shared >= _ALIGNED and covered >= _COVERED and (len(_NEGATIONS & set(said)) - len(_NEGATIONS & set(given))) % 2:
+        word = min(_NEGATIONS & set(said) or _NEGATIONS & set(given))
+        return f"“{word}” stands in {'the claim' if word in said else 'the source'} and not in {'the source' if word in said else 'the claim'}"
+    return None
+
+
+def _aligned(claim: str, sentence: str, but: frozenset[str]) -> bool:
+    rest = {stem for word in words(claim) if word not in but and word not in STOPWORDS for stem in terms(word)}
+    return bool(rest) and len(rest & set(terms(sentence))) / len(rest) >= _ALIGNED
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.casefold())
