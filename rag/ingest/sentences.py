@@ -46,5 +46,6 @@ def _ends(text: str, stop: int, after: int) -> bool:
     if word is None:
         return True
     last = word[1]
-    is_initial = len(last) == 1 and last.isupper() and last != "I"
+    # "John F. Kennedy", "A. B. Smith", but not "the sequence length L. Present models".
+    is_initial = len(last) == 1 and last.isupper() and bool(re.search(r"(?:^|[.(] ?|[A-Z][a-z]*\.? )$", text[max(0, stop - 20) : stop - 1]))
     return not (is_initial or last.casefold().strip(".") in _ABBREVIATIONS or last.casefold() in _ABBREVIATIONS)

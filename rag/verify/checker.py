@@ -38,6 +38,8 @@ class Checker:
 
     def check(self, claim: str, source: str) -> Check:
         """The verdict on `claim` against `source`, with the sentence of it that comes nearest."""
+        if verbatim := _verbatim(claim, source[:LONGEST_SOURCE]):
+            return verbatim  # the usual case of the extractive writer, and it needs no model
         return self.check_prepared(claim, self.prepare(source))
 
     def prepare(self, source: str) -> Prepared:
@@ -64,10 +66,8 @@ class Checker:
         said = readable(claim).strip()
         if not words(said) or not source.sentences:
             return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, "there is nothing to check" if source.sentences else "there is no source to check against")
-        if (at := source.text.find(claim.strip())) >= 0 and len(words(said)) > 2:
-            return Check(Verdict.SUPPORTED, 1.0, claim.strip(), at, at + len(claim.strip()), "the source says it word for word")
-        if verbatim := _verbatim(said, source):
-            return Check(Verdict.SUPPORTED, 1.0, source.text[slice(*verbatim)], *verbatim, "the source says it word for word")
+        if verbatim := _verbatim(claim, source.text):
+            return verbatim
         vector = self._embedder.embed([said])[0]
         cosines = source.sentence_vectors @ vector
         start, end = source.sentences[self._nearest(said, source, cosines)]
@@ -105,19 +105,24 @@ class Checker:
         return int(np.argmax(best))
 
 
-def _verbatim(said: str, source: Prepared) -> tuple[int, int] | None:
-    """The sentences of the source that read exactly as the claim, once both are repaired."""
+def _verbatim(claim: str, source: str) -> Check | None:
+    """Supported, when the source says the claim word for word: as stored, or once both are repaired."""
+    said = claim.strip()
     wanted = words(said)
     if len(wanted) <= 2:
         return None
-    for start, end in source.sentences:
-        if words(source.text[start:end]) == wanted:
-            return start, end
+    at = source.find(said)
+    spans = [(at, at + len(said))] if at >= 0 and _whole_words(source, at, at + len(said)) else []
     joined = f" {' '.join(wanted)} "
-    for start, end in source.sentences:
-        if joined in f" {' '.join(words(source.text[start:end]))} ":
-            return start, end
-    return None
+    spans += [(start, end) for start, end in split_sentences(source) if joined in f" {' '.join(words(source[start:end]))} "] if not spans else []
+    if not spans:
+        return None
+    start, end = spans[0]
+    return Check(Verdict.SUPPORTED, 1.0, source[start:end], start, end, "the source says it word for word")
+
+
+def _whole_words(text: str, start: int, end: int) -> bool:
+    return not (text[start - 1 : start].isalnum() and text[start].isalnum()) and not (text[end : end + 1].isalnum() and text[end - 1].isalnum())
 
 
 def _objection(said: str, source: Prepared, quote: str) -> tuple[Verdict, str] | None:
