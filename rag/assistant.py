@@ -24,6 +24,7 @@ from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Draft, Evidence, Filters, IngestReport, Query
 from rag.verify.answer import verify
 from rag.verify.checker import Checker
+from rag.verify.manuscript import Finding, check_text
 
 LONGEST_QUESTION = 4_000
 NOT_SAID = "The shelf does not say"
@@ -108,6 +109,10 @@ class Assistant:
         # Where neither words nor meaning meet there is nothing to show.
         found = [item for item in retriever.search(query, k) if item.lexical > 0 or item.cosine > 0.3]
         return retriever.with_spans(asked, found)
+
+    def check(self, text: str) -> list[Finding]:
+        """Each sentence of a text against the papers of the shelf: the best quote and the verdict."""
+        return list(check_text(text, Retriever(self.shelf), Checker(self.shelf.embedder)))
 
     def ask(self, question: str, history: History = (), filters: Mapping[str, Any] | None = None) -> Answer:
         """A cited and checked answer, or an abstention.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +143,21 @@ class Shelf:
         for held, vectors in self.ledger.all_passages(REBUILD_BATCH):
             self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])
         self.vectors.damaged = False
+
+
+@contextlib.contextmanager
+def open_ledger(folder: Path, settings: Settings) -> Iterator[Ledger]:
+    """The ledger alone, locked, of a shelf made with any model: what an export needs.
+
+    Raises:
+        ShelfMissing, ShelfLocked, ShelfIncompatible: as `Shelf`.
+    """
+    _prepare(folder, create=False)
+    with contextlib.ExitStack() as opened:
+        opened.callback(ShelfLock(folder, settings.lock_wait).release)
+        ledger = Ledger(folder / "ledger.sqlite", {})
+        opened.callback(ledger.close)
+        yield ledger
 
 
 def _prepare(folder: Path, create: bool) -> None:

@@ -1,0 +1,108 @@
+"""Questions, retrieval collections and claim sets, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rag.errors import UsageError
+
+DATASETS = Path(__file__).parent / "datasets"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question with its gold: papers (exhaustive), strings of a right answer, and the words that bear it out."""
+
+    id: str
+    kind: str
+    question: str
+    papers: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A retrieval collection in BEIR form."""
+
+    name: str
+    documents: Path
+    queries: dict[str, str]
+    relevance: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClaim:
+    """A claim that people judged against a source: label 1 supported, 0 not."""
+
+    id: str
+    source: str
+    claim: str
+    label: int
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file, one a line.
+
+    Raises:
+        UsageError: the file cannot be read, or a line is no JSON object.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    try:
+                        yield dict(json.loads(line))
+                    except (ValueError, TypeError) as error:
+                        raise UsageError(f"{path}:{number}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The questions of a JSONL file (`eval/datasets/questions.jsonl` shows the form)."""
+    return [
+        Case(
+            id=str(row.get("id", number)),
+            kind=str(row.get("kind", "list")),
+            question=str(row["question"]),
+            papers=tuple(row.get("papers", ())),
+            answers=tuple(row.get("answers", ())),
+            evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
+            history=tuple(row.get("history", ())),
+        )
+        for number, row in enumerate(read_lines(path), 1)
+    ]
+
+
+def read_collections(folder: Path) -> list[Collection]:
+    """The collection in a folder (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`), or those in its subfolders."""
+    folders = [folder] if (folder / "corpus.jsonl").is_file() else sorted(path.parent for path in folder.glob("*/corpus.jsonl"))
+    if not folders:
+        raise UsageError(f"no collection in {folder}", hint="a collection is corpus.jsonl, queries.jsonl and qrels.tsv in one folder")
+    return [_collection(path) for path in folders]
+
+
+def _collection(folder: Path) -> Collection:
+    relevance: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        query, document, grade = line.split("\t")
+        relevance.setdefault(query, {})[document] = int(float(grade))
+    queries = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl")}
+    return Collection(folder.name, folder / "corpus.jsonl", {key: queries[key] for key in relevance if key in queries}, relevance)
+
+
+def read_claims(folder: Path) -> dict[str, list[LabelledClaim]]:
+    """The claim sets of a folder: every `*.jsonl` with `source`, `claim` and `label`."""
+    paths = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise UsageError(f"no claim sets in {folder}", hint="a claim set is a JSONL file with source, claim and label")
+    return {
+        path.stem: [LabelledClaim(str(row.get("id", number)), str(row["source"]), str(row["claim"]), int(row["label"])) for number, row in enumerate(read_lines(path))]
+        for path in paths
+    }

