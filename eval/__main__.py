@@ -7,7 +7,7 @@ import json
 import math
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -38,7 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AttestError as error:
         print(f"attest eval: {error}" + (f"\n  {error.hint}" if error.hint else ""), file=sys.stderr)
         return error.exit_code
-    missed = [f"{name} is {summary[name]['mean']:.3f}, below {least}" if name in summary else f"{name} was not measured" for name, least in minima.items() if name not in summary or not summary[name]["mean"] >= least]
+    measured = {name: summary[name]["mean"] if name in summary else math.nan for name in minima}
+    missed = [
+        f"{name} is {measured[name]:.3f}, {least} is asked"
+        for name, least in minima.items()
+        if not measured[name] >= least
+    ]
     for line in missed:
         print(f"attest eval: {line}", file=sys.stderr)
     return 1 if missed else 0
@@ -46,14 +51,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="attest eval", description="Score answers, retrieval and grounding offline.")
-    parser.add_argument("suites", nargs="*", default=["answers"], metavar="SUITE", help=f"{', '.join(SUITES)} (default: answers)")
+    parser.add_argument(
+        "suites", nargs="*", default=["answers"], metavar="SUITE", help=f"{', '.join(SUITES)} (default: answers)"
+    )
     parser.add_argument("--data", type=Path, help="folder of BEIR collections (retrieval) or claim sets (grounding)")
-    parser.add_argument("--questions", type=Path, default=DATASETS / "questions.jsonl", help="JSONL file of questions (answers)")
+    parser.add_argument(
+        "--questions", type=Path, default=DATASETS / "questions.jsonl", help="JSONL file of questions (answers)"
+    )
     parser.add_argument("--shelf", type=Path, help="shelf to ask (default: one made of the starter papers)")
     parser.add_argument("--limit", type=int, help="at most so many questions of each set")
     parser.add_argument("--out", type=Path, help="run folder to write")
     parser.add_argument("--against", type=Path, help="run folder to compare with")
-    parser.add_argument("--min", action="append", default=[], metavar="METRIC=VALUE", help="exit 1 when a mean is below; may be repeated")
+    parser.add_argument(
+        "--min",
+        action="append",
+        default=[],
+        metavar="METRIC=VALUE",
+        help="exit 1 when a mean is below; may be repeated",
+    )
     return parser
 
 
@@ -72,17 +87,17 @@ def _run(arguments: argparse.Namespace) -> list[Record]:
         raise UsageError(f"unknown suite {', '.join(unknown)}", hint=f"suites: {', '.join(SUITES)}")
     records: list[Record] = []
     for name in arguments.suites:
-        for record in _with_bar(name, SUITES[name](options)):
-            records.append(record)
+        records += _with_bar(name, SUITES[name](options))
     return records
 
 
-def _with_bar(name: str, records: object) -> object:
+def _with_bar(name: str, records: Iterable[Record]) -> Iterable[Record]:
     if not sys.stderr.isatty():
         return records
     from tqdm import tqdm
 
-    return tqdm(records, desc=name, unit="", leave=False)
+    bar: Iterable[Record] = tqdm(records, desc=name, unit="", leave=False)
+    return bar
 
 
 def summarize(records: Sequence[Record]) -> dict[str, dict[str, float]]:
@@ -106,11 +121,19 @@ def table(summary: dict[str, dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
-def _write(folder: Path, records: Sequence[Record], summary: dict[str, dict[str, float]], suites: Sequence[str]) -> None:
+def _write(
+    folder: Path, records: Sequence[Record], summary: dict[str, dict[str, float]], suites: Sequence[str]
+) -> None:
     """`records.jsonl`, `summary.json` (the same bytes for the same results), `manifest.json` and `report.md`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "records.jsonl").write_text("".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-    stable = {name: {key: None if math.isnan(value) else round(value, 6) for key, value in figure.items()} for name, figure in summary.items() if UNSTABLE not in name}
+    (folder / "records.jsonl").write_text(
+        "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
+    )
+    stable = {
+        name: {key: None if math.isnan(value) else round(value, 6) for key, value in figure.items()}
+        for name, figure in summary.items()
+        if UNSTABLE not in name
+    }
     (folder / "summary.json").write_text(json.dumps(stable, indent=1) + "\n", encoding="utf-8")
     manifest = {
         "attest": __version__,
@@ -138,7 +161,9 @@ def compare(records: Sequence[Record], against: Path) -> str:
         ours, other = [row[1] for row in rows], [row[2] for row in rows]
         flipped = [row[0] for row in rows if row[1] != row[2]]
         p = metrics.paired_p(ours, other)
-        lines.append(f"| {name} | {sum(ours) / len(ours):.3f} | {sum(other) / len(other):.3f} | {p:.3f} | {', '.join(flipped[:12])} |")
+        lines.append(
+            f"| {name} | {sum(ours) / len(ours):.3f} | {sum(other) / len(other):.3f} | {p:.3f} | {', '.join(flipped[:12])} |"
+        )
     return "\n".join(lines)
 
 

@@ -82,9 +82,15 @@ def read_cases(path: Path) -> list[Case]:
 
 def read_collections(folder: Path) -> list[Collection]:
     """The collection in a folder (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`), or those in its subfolders."""
-    folders = [folder] if (folder / "corpus.jsonl").is_file() else sorted(path.parent for path in folder.glob("*/corpus.jsonl"))
+    folders = (
+        [folder]
+        if (folder / "corpus.jsonl").is_file()
+        else sorted(path.parent for path in folder.glob("*/corpus.jsonl"))
+    )
     if not folders:
-        raise UsageError(f"no collection in {folder}", hint="a collection is corpus.jsonl, queries.jsonl and qrels.tsv in one folder")
+        raise UsageError(
+            f"no collection in {folder}", hint="a collection is corpus.jsonl, queries.jsonl and qrels.tsv in one folder"
+        )
     return [_collection(path) for path in folders]
 
 
@@ -94,7 +100,9 @@ def _collection(folder: Path) -> Collection:
         query, document, grade = line.split("\t")
         relevance.setdefault(query, {})[document] = int(float(grade))
     queries = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl")}
-    return Collection(folder.name, folder / "corpus.jsonl", {key: queries[key] for key in relevance if key in queries}, relevance)
+    return Collection(
+        folder.name, folder / "corpus.jsonl", {key: queries[key] for key in relevance if key in queries}, relevance
+    )
 
 
 def read_claims(folder: Path) -> dict[str, list[LabelledClaim]]:
@@ -103,6 +111,9 @@ def read_claims(folder: Path) -> dict[str, list[LabelledClaim]]:
     if not paths:
         raise UsageError(f"no claim sets in {folder}", hint="a claim set is a JSONL file with source, claim and label")
     return {
-        path.stem: [LabelledClaim(str(row.get("id", number)), str(row["source"]), str(row["claim"]), int(row["label"])) for number, row in enumerate(read_lines(path))]
+        path.stem: [
+            LabelledClaim(str(row.get("id", number)), str(row["source"]), str(row["claim"]), int(row["label"]))
+            for number, row in enumerate(read_lines(path))
+        ]
         for path in paths
     }

@@ -73,7 +73,7 @@ def reciprocal_rank(ranking: Sequence[str], relevance: Mapping[str, int], k: int
 
 def auroc(labels: Sequence[int], scores: Sequence[float]) -> float:
     """Probability that a positive scores above a negative, ties counting half (Mann-Whitney)."""
-    values, inverse, counts = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positive = np.asarray(labels) == 1
     n1, n0 = int(positive.sum()), int((~positive).sum())
@@ -90,4 +90,10 @@ def calibration_error(labels: Sequence[int], scores: Sequence[float], bins: int 
     """Expected calibration error with equal-width bins (Guo et al., 2017)."""
     truth, score = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     which = np.minimum((score * bins).astype(int), bins - 1)
-    return float(sum(abs(truth[which == b].mean() - score[which == b].mean()) * (which == b).mean() for b in range(bins) if (which == b).any()))
+    return float(
+        sum(
+            abs(truth[which == b].mean() - score[which == b].mean()) * (which == b).mean()
+            for b in range(bins)
+            if (which == b).any()
+        )
+    )

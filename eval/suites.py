@@ -76,21 +76,34 @@ def score_answer(case: Case, answer: Answer, milliseconds: float) -> Record:
             "list": {"list_precision": precision, "list_recall": recall, "list_f1": f1},
             "metadata": {"metadata_exact": float(set(found) == set(case.papers))},
             "fact": {"fact_first": float(found[:1] == list(case.papers))},
-            "compare": {"compare_papers": float(set(case.papers) <= set(found) and len(set(found)) <= len(case.papers) + 1)},
+            "compare": {
+                "compare_papers": float(set(case.papers) <= set(found) and len(set(found)) <= len(case.papers) + 1)
+            },
             "follow-up": {"followup_papers": float(set(case.papers) <= set(found)), "followup_f1": f1},
         }.get(case.kind, {"list_f1": f1})
         if case.answers:
-            scored[f"{case.kind.replace('-', '')}_answer"] = float(all(_said(expected, answer.text) for expected in case.answers))
+            scored[f"{case.kind.replace('-', '')}_answer"] = float(
+                all(_said(expected, answer.text) for expected in case.answers)
+            )
         if case.evidence:
             covered = [_covered(paper, quote, answer) for paper, quote in case.evidence]
             scored[f"{case.kind.replace('-', '')}_evidence"] = sum(covered) / len(covered)
     if answer.claims:
-        scored["claims_supported"] = sum(claim.verdict is Verdict.SUPPORTED for claim in answer.claims) / len(answer.claims)
+        scored["claims_supported"] = sum(claim.verdict is Verdict.SUPPORTED for claim in answer.claims) / len(
+            answer.claims
+        )
         scored["claims_cited"] = sum(bool(claim.citations) for claim in answer.claims) / len(answer.claims)
     if answer.citations:
         scored["citations_located"] = sum(map(is_located, answer.citations)) / len(answer.citations)
         scored["answer_words"] = float(len(answer.text.split()))
-    detail = {"kind": case.kind, "question": case.question, "history": list(case.history), "gold": list(case.papers), "found": found, "text": answer.text}
+    detail = {
+        "kind": case.kind,
+        "question": case.question,
+        "history": list(case.history),
+        "gold": list(case.papers),
+        "found": found,
+        "text": answer.text,
+    }
     return Record("answers", case.id, scored, detail)
 
 
@@ -149,7 +162,12 @@ def _score_claim(name: str, item: LabelledClaim, checker: Checker) -> Record:
     check = checker.check(item.claim, item.source)
     right = (check.verdict is Verdict.SUPPORTED) == bool(item.label)
     scored = {f"{name}/accuracy": float(right), f"{name}/latency_ms": 1000 * (time.perf_counter() - began)}
-    return Record("grounding", f"{name}/{item.id}", scored, {"label": item.label, "score": check.score, "verdict": str(check.verdict), "reason": check.reason})
+    return Record(
+        "grounding",
+        f"{name}/{item.id}",
+        scored,
+        {"label": item.label, "score": check.score, "verdict": str(check.verdict), "reason": check.reason},
+    )
 
 
 def set_figures(records: list[Record]) -> dict[str, float]:
@@ -174,4 +192,8 @@ def _data(options: Options) -> Path:
     return options.data
 
 
-SUITES: dict[str, Callable[[Options], Iterator[Record]]] = {"answers": answers, "retrieval": retrieval, "grounding": grounding}
+SUITES: dict[str, Callable[[Options], Iterator[Record]]] = {
+    "answers": answers,
+    "retrieval": retrieval,
+    "grounding": grounding,
+}

@@ -12,9 +12,29 @@ if TYPE_CHECKING:
     from rag.verify.checker import check
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "Assistant", "AttestError", "Check", "Citation", "Claim", "Event", "Evidence", "IngestReport", "Paper", "Settings", "Verdict", "check"]
+__all__ = [
+    "Answer",
+    "Assistant",
+    "AttestError",
+    "Check",
+    "Citation",
+    "Claim",
+    "Event",
+    "Evidence",
+    "IngestReport",
+    "Paper",
+    "Settings",
+    "Verdict",
+    "check",
+]
 
-_HOMES = {"Assistant": "assistant", "Event": "assistant", "Settings": "config", "AttestError": "errors", "check": "verify.checker"}
+_HOMES = {
+    "Assistant": "assistant",
+    "Event": "assistant",
+    "Settings": "config",
+    "AttestError": "errors",
+    "check": "verify.checker",
+}
 
 
 def __getattr__(name: str) -> Any:

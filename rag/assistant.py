@@ -51,7 +51,9 @@ class Assistant:
         self._writing = threading.Lock()
 
     @classmethod
-    def open(cls, shelf: str | Path | None = None, *, llm: str | None = None, settings: Settings | None = None) -> Assistant:
+    def open(
+        cls, shelf: str | Path | None = None, *, llm: str | None = None, settings: Settings | None = None
+    ) -> Assistant:
         """Open the shelf in a folder. Where there is none yet, `ingest` makes one.
 
         Args:
@@ -89,17 +91,26 @@ class Assistant:
             ShelfMissing: nothing was ingested yet.
         """
         if self._shelf is None:
-            raise ShelfMissing(f"there is no shelf at {self.folder}", hint=f"make one: attest ingest PAGES --shelf {self.folder}")
+            raise ShelfMissing(
+                f"there is no shelf at {self.folder}", hint=f"make one: attest ingest PAGES --shelf {self.folder}"
+            )
         return self._shelf
 
     def ingest(
-        self, sources: Sequence[str | Path], *, format: str = "auto", page_year: int | None = None, progress: Callable[[Progress], None] | None = None
+        self,
+        sources: Sequence[str | Path],
+        *,
+        format: str = "auto",
+        page_year: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Read files, folders or globs into the shelf; see `rag.ingest.pipeline.ingest`."""
         with self._writing:
             if self._shelf is None:
                 self._shelf = Shelf(self.folder, self._config, create=True)
-            return ingest(self._shelf, sources, format=format, page_year=page_year or self._config.page_year, progress=progress)
+            return ingest(
+                self._shelf, sources, format=format, page_year=page_year or self._config.page_year, progress=progress
+            )
 
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""
@@ -139,7 +150,9 @@ class Assistant:
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         yield Event("status", "searching")
-        query = understand(asked, shelf.ledger, shelf.lexical, [self._turn(turn) for turn in history][-4:], to_filters(filters))
+        query = understand(
+            asked, shelf.ledger, shelf.lexical, [self._turn(turn) for turn in history][-4:], to_filters(filters)
+        )
         gathered = gather(query, Retriever(shelf))
         clock.lap("retrieve")
         draft: Draft | None = None
@@ -182,8 +195,15 @@ class Assistant:
             found = gather(understand(_question(turn), shelf.ledger, shelf.lexical), Retriever(shelf)).kept
             return Turn(turn, tuple(item.paper.id for item in found))
         if "question" not in turn:
-            raise UsageError("a turn of the history has no question", hint='history: answers, questions, or {"question": ..., "papers": [ids]}')
-        return Turn(str(turn["question"]), tuple(turn["papers"])) if "papers" in turn else self._turn(str(turn["question"]))
+            raise UsageError(
+                "a turn of the history has no question",
+                hint='history: answers, questions, or {"question": ..., "papers": [ids]}',
+            )
+        return (
+            Turn(str(turn["question"]), tuple(turn["papers"]))
+            if "papers" in turn
+            else self._turn(str(turn["question"]))
+        )
 
 
 class _Clock:
@@ -210,7 +230,10 @@ def _question(text: str) -> str:
     if not cleaned:
         raise UsageError("the question is empty", hint='ask something: attest ask "which papers ...?"')
     if len(cleaned) > LONGEST_QUESTION:
-        raise UsageError(f"the question has {len(cleaned):,} characters; the longest that is answered has {LONGEST_QUESTION:,}", hint="ask for one thing at a time")
+        raise UsageError(
+            f"the question has {len(cleaned):,} characters; the longest that is answered has {LONGEST_QUESTION:,}",
+            hint="ask for one thing at a time",
+        )
     return cleaned
 
 
@@ -219,7 +242,9 @@ def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) ->
     nearest = gathered.nearest or gathered.kept[:3]
     text = f"{NOT_SAID}: {reason}."
     if nearest:
-        text += "\n\nNearest papers, which may help:\n" + "\n".join(f"- {readable(item.paper.title)}" for item in nearest)
+        text += "\n\nNearest papers, which may help:\n" + "\n".join(
+            f"- {readable(item.paper.title)}" for item in nearest
+        )
     return Answer(question, "abstained", text, reason, timings_ms=timings)
 
 

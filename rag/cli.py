@@ -43,11 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="attest", description="Ask a shelf of paper abstracts; get cited, checked answers.")
+    parser = argparse.ArgumentParser(
+        prog="attest", description="Ask a shelf of paper abstracts; get cited, checked answers."
+    )
     parser.add_argument("--version", action="version", version=f"attest {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], help: str, *, shelf: bool = True) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], help: str, *, shelf: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(run=run)
         if shelf:
@@ -105,18 +109,25 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
 
     with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
-        report = assistant.ingest(arguments.paths, format=arguments.format, page_year=arguments.page_year, progress=progress)
+        report = assistant.ingest(
+            arguments.paths, format=arguments.format, page_year=arguments.page_year, progress=progress
+        )
     for item in report.rejected:
         print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
     print(summary(report, _folder(arguments)))
     if not report.read:
-        raise IngestError("nothing could be read", hint="saved Daily Papers pages (text) and JSON lines with title and abstract are understood")
+        raise IngestError(
+            "nothing could be read",
+            hint="saved Daily Papers pages (text) and JSON lines with title and abstract are understood",
+        )
     return 0
 
 
 def summary(report: IngestReport, folder: Path) -> str:
     """The counts of an ingest on one line."""
-    rejected = f"{len(report.rejected)} rejected" + (f" (kept in {folder / 'rejected.jsonl'})" if report.rejected else "")
+    rejected = f"{len(report.rejected)} rejected" + (
+        f" (kept in {folder / 'rejected.jsonl'})" if report.rejected else ""
+    )
     return f"{report.read} read: {report.new} new, {report.updated} updated, {report.unchanged} unchanged, {report.merged} merged, {rejected}"
 
 
@@ -144,7 +155,9 @@ def _search(arguments: argparse.Namespace) -> int:
     if arguments.k < 1:
         raise UsageError(f"-k must be at least 1, not {arguments.k}")
     with Assistant.open(_folder(arguments)) as assistant:
-        found: list[Evidence] = assistant.search(arguments.words, arguments.k, {"year": arguments.year} if arguments.year else None)
+        found: list[Evidence] = assistant.search(
+            arguments.words, arguments.k, {"year": arguments.year} if arguments.year else None
+        )
     if arguments.json:
         print(render.search_to_json(found))
     else:
@@ -157,7 +170,11 @@ def _ask(arguments: argparse.Namespace) -> int:
 
     with Assistant.open(_folder(arguments), llm=arguments.llm) as assistant:
         answer = assistant.ask(arguments.question, filters={"year": arguments.year} if arguments.year else None)
-    print(answer.to_json(indent=2) if arguments.json else render.to_terminal(answer, color=sys.stdout.isatty(), width=_width()))
+    print(
+        answer.to_json(indent=2)
+        if arguments.json
+        else render.to_terminal(answer, color=sys.stdout.isatty(), width=_width())
+    )
     return 0 if answer.status == "answered" else NOTHING
 
 
@@ -174,7 +191,11 @@ def _check(arguments: argparse.Namespace) -> int:
         print(json.dumps([finding.to_dict() for finding in findings], ensure_ascii=False, indent=2))
         return 0
     for finding in findings:
-        print(render.check_to_terminal(finding.sentence, finding.paper, finding.check, color=sys.stdout.isatty(), width=_width()))
+        print(
+            render.check_to_terminal(
+                finding.sentence, finding.paper, finding.check, color=sys.stdout.isatty(), width=_width()
+            )
+        )
     supported = sum(finding.check.verdict is Verdict.SUPPORTED for finding in findings)
     print(f"\n{supported} of {len(findings)} sentences supported by the shelf")
     return 0

@@ -20,20 +20,40 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ATTEST_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     shelf: Path = Field(Path("shelf"), description="folder of the shelf")
-    cache_dir: Path = Field(default_factory=lambda: user_cache_path("attest"), description="where the exported embedding model is kept")
-    embedding_model: str | None = Field(None, description="folder of a BERT-family sentence encoder; the installed all-MiniLM-L6-v2 when unset")
-    embedding_precision: Literal["int8", "fp32"] = Field("int8", description="weights of the embedding model: int8 is twice as fast, fp32 exact")
+    cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path("attest"), description="where the exported embedding model is kept"
+    )
+    embedding_model: str | None = Field(
+        None, description="folder of a BERT-family sentence encoder; the installed all-MiniLM-L6-v2 when unset"
+    )
+    embedding_precision: Literal["int8", "fp32"] = Field(
+        "int8", description="weights of the embedding model: int8 is twice as fast, fp32 exact"
+    )
     threads: int = Field(0, ge=0, description="CPU threads for embedding; 0 takes every core the process may use")
-    chroma_text: bool = Field(True, description="store passage text in Chroma too, so that any Chroma client can read it (about 8 kB a passage)")
+    chroma_text: bool = Field(
+        True,
+        description="store passage text in Chroma too, so that any Chroma client can read it (about 8 kB a passage)",
+    )
     lock_wait: float = Field(5.0, ge=0, description="seconds to wait for another process to let go of the shelf")
-    page_year: int | None = Field(None, ge=1990, le=2100, description="year of saved pages whose dates have none; inferred when unset")
-    llm: str | None = Field(None, description="language model that writes answers, as openai:MODEL; the extractive writer when unset")
-    llm_timeout: float = Field(60.0, gt=0, description="seconds without a word from the language model before it is given up")
+    page_year: int | None = Field(
+        None, ge=1990, le=2100, description="year of saved pages whose dates have none; inferred when unset"
+    )
+    llm: str | None = Field(
+        None, description="language model that writes answers, as openai:MODEL; the extractive writer when unset"
+    )
+    llm_timeout: float = Field(
+        60.0, gt=0, description="seconds without a word from the language model before it is given up"
+    )
     openai_api_key: str | None = Field(
-        None, validation_alias=AliasChoices("ATTEST_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key"), repr=False, description="key of the endpoint"
+        None,
+        validation_alias=AliasChoices("ATTEST_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key"),
+        repr=False,
+        description="key of the endpoint",
     )
     openai_base_url: str | None = Field(
-        None, validation_alias=AliasChoices("ATTEST_OPENAI_BASE_URL", "OPENAI_BASE_URL", "openai_base_url"), description="address of the endpoint"
+        None,
+        validation_alias=AliasChoices("ATTEST_OPENAI_BASE_URL", "OPENAI_BASE_URL", "openai_base_url"),
+        description="address of the endpoint",
     )
 
 

@@ -23,13 +23,18 @@ def report(settings: Settings) -> tuple[list[str], bool]:
         fine = fine and version is not None
         lines.append(f"{'package':<11} {name} {version or 'MISSING: pip install attest'}")
     for name, (extra, needs) in _EXTRAS.items():
-        lines.append(f"{'extra':<11} {name} {_version(name) or f'not installed; {needs} needs it: pip install attest[{extra}]'}")
+        lines.append(
+            f"{'extra':<11} {name} {_version(name) or f'not installed; {needs} needs it: pip install attest[{extra}]'}"
+        )
     for part, usable in (_model(settings), _shelf(settings)):
         lines += part
         fine = fine and usable
     writer = settings.llm or "extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL)"
     key = "set" if settings.openai_api_key else "not set"
-    return [*lines, f"writer      {writer}; key {key}; endpoint {settings.openai_base_url or 'the provider of the openai package'}"], fine
+    return [
+        *lines,
+        f"writer      {writer}; key {key}; endpoint {settings.openai_base_url or 'the provider of the openai package'}",
+    ], fine
 
 
 def _version(name: str) -> str | None:
@@ -50,7 +55,9 @@ def _model(settings: Settings) -> tuple[list[str], bool]:
 def _shelf(settings: Settings) -> tuple[list[str], bool]:
     ledger = settings.shelf / "ledger.sqlite"
     if not ledger.is_file():
-        return [f"shelf       {settings.shelf} is not there; make it: attest ingest PAGES --shelf {settings.shelf}"], True
+        return [
+            f"shelf       {settings.shelf} is not there; make it: attest ingest PAGES --shelf {settings.shelf}"
+        ], True
     try:
         return list(_counted(settings)), True
     except sqlite3.DatabaseError as error:

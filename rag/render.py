@@ -15,7 +15,6 @@ from rag.types import Answer, Check, Citation, Claim, Evidence, Paper, Verdict
 
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
 _COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
-NEXT_STEPS = "Next: attest serve (chat in the browser) · attest ingest YOUR_PAGES · attest ask --llm openai:MODEL (a language model writes)"
 
 
 def plain(text: str) -> str:
@@ -30,13 +29,21 @@ def to_terminal(answer: Answer, *, color: bool = False, width: int = 100) -> str
         lines += ["", _styled("Evidence", "1", color)]
         for citation in answer.citations:
             lines.append(_citation_line(citation, _verdict_on(answer, citation), color))
-            lines.append(textwrap.fill(f"“{plain(readable(citation.quote))}”", width, initial_indent="      ", subsequent_indent="      "))
+            lines.append(
+                textwrap.fill(
+                    f"“{plain(readable(citation.quote))}”", width, initial_indent="      ", subsequent_indent="      "
+                )
+            )
     doubtful = [claim for claim in answer.claims if claim.verdict is not Verdict.SUPPORTED]
     if answer.claims:
-        checked = f"{len(answer.claims) - len(doubtful)} of {len(answer.claims)} statements supported by the words they cite"
+        checked = (
+            f"{len(answer.claims) - len(doubtful)} of {len(answer.claims)} statements supported by the words they cite"
+        )
         lines += ["", _styled(checked, "32" if not doubtful else "33", color)]
     for claim in doubtful:
-        lines.append(_wrapped(f"{MARKS[claim.verdict]} {claim.verdict}: “{plain(claim.text)}” ({plain(claim.reason)})", width))
+        lines.append(
+            _wrapped(f"{MARKS[claim.verdict]} {claim.verdict}: “{plain(claim.text)}” ({plain(claim.reason)})", width)
+        )
     return "\n".join(lines)
 
 
@@ -67,7 +74,14 @@ def search_to_terminal(found: Sequence[Evidence], width: int = 100) -> str:
         when = f" ({item.paper.date or item.paper.year})" if item.paper.date or item.paper.year else ""
         lines.append(f"{number:2}. {plain(readable(item.paper.title))}{when}  {item.score:.2f}")
         for span in item.spans[:1]:
-            lines.append(textwrap.fill(plain(readable(item.paper.abstract[span.start : span.end])), width, initial_indent="    ", subsequent_indent="    "))
+            lines.append(
+                textwrap.fill(
+                    plain(readable(item.paper.abstract[span.start : span.end])),
+                    width,
+                    initial_indent="    ",
+                    subsequent_indent="    ",
+                )
+            )
     return "\n".join(lines)
 
 
@@ -78,7 +92,13 @@ def search_to_json(found: Sequence[Evidence]) -> str:
             {
                 **item.paper.to_dict(),
                 "score": round(item.score, 4),
-                "sentence": next(({"quote": item.paper.abstract[s.start : s.end], "start": s.start, "end": s.end} for s in item.spans), None),
+                "sentence": next(
+                    (
+                        {"quote": item.paper.abstract[s.start : s.end], "start": s.start, "end": s.end}
+                        for s in item.spans
+                    ),
+                    None,
+                ),
             }
             for item in found
         ],
@@ -87,12 +107,21 @@ def search_to_json(found: Sequence[Evidence]) -> str:
     )
 
 
-def check_to_terminal(sentence: str, paper: Paper | None, check: Check, *, color: bool = False, width: int = 100) -> str:
+def check_to_terminal(
+    sentence: str, paper: Paper | None, check: Check, *, color: bool = False, width: int = 100
+) -> str:
     """One sentence of a draft with its verdict, the best paper and the quote."""
     head = _styled(f"{MARKS[check.verdict]} {check.verdict} {check.score:.2f}", _COLORS[check.verdict], color)
     lines = [_wrapped(f"{head}  {plain(sentence)}", width)]
     if paper:
-        lines.append(textwrap.fill(f"{plain(readable(paper.title))}: “{plain(readable(check.quote))}”", width, initial_indent="    ", subsequent_indent="    "))
+        lines.append(
+            textwrap.fill(
+                f"{plain(readable(paper.title))}: “{plain(readable(check.quote))}”",
+                width,
+                initial_indent="    ",
+                subsequent_indent="    ",
+            )
+        )
     if check.reason and check.verdict is not Verdict.SUPPORTED:
         lines.append(f"    {plain(check.reason)}")
     return "\n".join(lines)
@@ -110,7 +139,10 @@ def quote_in_context(citations: Iterable[Citation]) -> str:
     text, parts, at = found[0].paper.abstract, [], 0
     for citation in found:
         start = max(citation.start, at)
-        parts += [html.escape(text[at:start]), f"<mark>{html.escape(text[start : citation.end])}</mark>" if citation.end > start else ""]
+        parts += [
+            html.escape(text[at:start]),
+            f"<mark>{html.escape(text[start : citation.end])}</mark>" if citation.end > start else "",
+        ]
         at = max(at, citation.end)
     return "".join([*parts, html.escape(text[at:])])
 
@@ -159,7 +191,21 @@ def to_jsonl(papers: Iterable[Paper]) -> Iterable[str]:
         yield json.dumps(paper.to_dict(), ensure_ascii=False)
 
 
-CSV_FIELDS = ("id", "title", "date", "year", "year_inferred", "author_count", "authors", "organization", "comment_count", "url", "arxiv_id", "doi", "abstract")
+CSV_FIELDS = (
+    "id",
+    "title",
+    "date",
+    "year",
+    "year_inferred",
+    "author_count",
+    "authors",
+    "organization",
+    "comment_count",
+    "url",
+    "arxiv_id",
+    "doi",
+    "abstract",
+)
 
 
 def to_csv(papers: Iterable[Paper]) -> str:
@@ -168,7 +214,11 @@ def to_csv(papers: Iterable[Paper]) -> str:
     writer = csv.writer(out)
     writer.writerow(CSV_FIELDS)
     for paper in papers:
-        row = {**paper.to_dict(), "authors": "; ".join(paper.authors), "organization": paper.organization.name if paper.organization else None}
+        row = {
+            **paper.to_dict(),
+            "authors": "; ".join(paper.authors),
+            "organization": paper.organization.name if paper.organization else None,
+        }
         writer.writerow(["" if row[name] is None else _cell(str(row[name])) for name in CSV_FIELDS])
     return out.getvalue()
 

@@ -196,7 +196,8 @@ class Evidence:
     """A retrieved paper and its sentences, best first.
 
     `score` is the fused score (`cosine` + 0.4 of the normalised BM25); `coverage` is the share of the
-    question's information (idf mass) that the paper's words hold.
+    question's information (idf mass) that the paper's words hold; `similarity` the late interaction (max-sim)
+    of the question with the whole paper, known once its sentences were looked at.
     """
 
     paper: Paper
@@ -204,6 +205,7 @@ class Evidence:
     cosine: float
     lexical: float
     coverage: float
+    similarity: float = 0.0
     spans: tuple[Span, ...] = ()
 
 
@@ -235,7 +237,12 @@ class Claim:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "verdict": str(self.verdict), "citations": list(self.citations), "score": round(self.score, 4)}
+        return {
+            **asdict(self),
+            "verdict": str(self.verdict),
+            "citations": list(self.citations),
+            "score": round(self.score, 4),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,12 +110,11 @@ def _run(*command: str) -> dict[str, Any]:
 def corpus(data: Path | None, count: int) -> list[tuple[str, str]]:
     """`count` pairs of title and abstract, no two titles alike (to Attest they would be one paper)."""
     pairs: dict[str, tuple[str, str]] = {}
-    for title, abstract in _beir(data) if data else _mixed(count):
-        if not title or not abstract:
-            continue
-        if _key(title) in pairs:
-            title = f"{title} ({len(pairs)})"
-        pairs.setdefault(_key(title), (title, abstract))
+    given = ((record["title"].strip(), record["text"].strip()) for record in _records(data)) if data else _mixed(count)
+    for title, abstract in given:
+        if title and abstract:
+            title = f"{title} ({len(pairs)})" if _key(title) in pairs else title
+            pairs.setdefault(_key(title), (title, abstract))
         if len(pairs) == count:
             return list(pairs.values())
     raise SystemExit(f"{data} has {len(pairs)} usable documents; {count} are needed (one is for warming up)")
@@ -125,16 +124,15 @@ def _key(title: str) -> str:
     return re.sub(r"[\W_]+", "", title.casefold())
 
 
-def _beir(path: Path) -> Iterator[tuple[str, str]]:
+def _records(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            yield record["title"].strip(), record["text"].strip()
+        return [json.loads(line) for line in lines]
 
 
 def _mixed(count: int) -> Iterator[tuple[str, str]]:
     """Abstracts of real sentences, each from another paper: of true length and words, as many as wanted."""
     rng = random.Random(0)
-    papers = [json.loads(line) for line in SEED_PAPERS.read_text(encoding="utf-8").splitlines()]
+    papers = _records(SEED_PAPERS)
     sentences = [re.split(r"(?<=[.!?])\s+", paper["abstract"]) for paper in papers]
     for number in range(count):
         chosen = rng.sample(range(len(papers)), rng.randint(6, 9))
@@ -144,7 +142,7 @@ def _mixed(count: int) -> Iterator[tuple[str, str]]:
 def prepare(folder: Path, data: Path | None, count: int) -> Inputs:
     """Write the files that both sides read."""
     pairs = corpus(data, count + 1)
-    lines = [json.dumps({"title": title, "abstract": abstract}, ensure_ascii=False) + "\n" for title, abstract in pairs]
+    lines = [json.dumps({"title": title, "abstract": abstract}) + "\n" for title, abstract in pairs]
     # The question is about a paper of the shelf: an abstention would be no answer to time.
     question = f"What is known about {pairs[count // 2][0].rstrip(' .?!')}?"
     inputs = Inputs(folder / "first.jsonl", folder / "docs.jsonl", count, folder / "queries.txt", question)
@@ -152,7 +150,7 @@ def prepare(folder: Path, data: Path | None, count: int) -> Inputs:
     inputs.docs.write_text("".join(lines[1:]), encoding="utf-8")
     asked = [title for title, _ in pairs]
     if data and (beside := data.with_name("queries.jsonl")).is_file():  # the collection's own
-        asked = [json.loads(line)["text"] for line in beside.read_text(encoding="utf-8").splitlines()]
+        asked = [record["text"] for record in _records(beside)]
     some = asked[:: max(1, len(asked) // QUERIES)][:QUERIES]
     inputs.queries.write_text("\n".join(" ".join(query.split()) for query in some), encoding="utf-8")
     return inputs

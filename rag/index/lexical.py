@@ -22,11 +22,14 @@ from rag.types import Paper
 
 K1, B = 1.2, 0.75
 STOPWORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being below between both but by can could did do does "
-    "doing down during each few for from further had has have having he her here hers him his how i if in into is it its itself just me more "
-    "most my no nor not now of off on once only or other our ours out over own same she should so some such than that the their theirs them "
-    "then there these they this those through to too under until up us very was we were what when where which while who whom whose why will "
-    "with would you your yours".split()
+    """
+    a about above after again all also am an and any are as at be because been before being below between both
+    but by can could did do does doing down during each few for from further had has have having he her here
+    hers him his how i if in into is it its itself just me more most my no nor not now of off on once only or
+    other our ours out over own same she should so some such than that the their theirs them then there these
+    they this those through to too under until up us very was we were what when where which while who whom whose
+    why will with would you your yours
+    """.split()
 )
 WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*")
 
@@ -42,7 +45,11 @@ def _stemmer() -> Any:
 
 def words(text: str) -> list[str]:
     """Case-folded words of `text` in order, repaired, hyphens parted, accents folded; numbers keep their point."""
-    folded = unicodedata.normalize("NFKD", readable(text)).encode("ascii", "ignore").decode() if not text.isascii() else readable(text)
+    folded = (
+        unicodedata.normalize("NFKD", readable(text)).encode("ascii", "ignore").decode()
+        if not text.isascii()
+        else readable(text)
+    )
     # A script without ASCII letters must still be searchable.
     folded = folded if folded.strip() else text
     return [word.casefold() for word in WORD.findall(folded)]
@@ -57,7 +64,14 @@ def terms(text: str) -> list[str]:
 class LexicalIndex:
     """Postings: for each term, the rows (papers) it stands in and its BM25 weight there."""
 
-    def __init__(self, vocabulary: dict[str, int], starts: NDArray[np.int64], rows: NDArray[np.int32], weights: Scores, ids: Sequence[str]) -> None:
+    def __init__(
+        self,
+        vocabulary: dict[str, int],
+        starts: NDArray[np.int64],
+        rows: NDArray[np.int32],
+        weights: Scores,
+        ids: Sequence[str],
+    ) -> None:
         self._vocabulary, self._starts, self._rows, self._weights = vocabulary, starts, rows, weights
         self.ids = ids
         self.row_of = {key: row for row, key in enumerate(ids)}
@@ -76,7 +90,9 @@ class LexicalIndex:
             ids.append(paper.id)
             lengths.append(sum(counts.values()))
         keys = np.concatenate([pair[0] for pair in found]) if found else np.empty(0, np.int32)
-        frequencies = np.concatenate([pair[1] for pair in found]).astype(np.float32) if found else np.empty(0, np.float32)
+        frequencies = (
+            np.concatenate([pair[1] for pair in found]).astype(np.float32) if found else np.empty(0, np.float32)
+        )
         rows = np.repeat(np.arange(len(ids), dtype=np.int32), [len(pair[0]) for pair in found])
         order = np.argsort(keys, kind="stable")
         keys, frequencies, rows = keys[order], frequencies[order], rows[order]

@@ -28,9 +28,14 @@ class ShelfLock:
             with contextlib.suppress(OSError):
                 owner = self._owner.read_text(encoding="utf-8").strip()
             holder = f"process {owner}" if owner else "another process"
-            raise ShelfLocked(f"the shelf {shelf} is in use by {holder}", hint="close it (a running `attest serve`?), or give --shelf another folder") from None
+            raise ShelfLocked(
+                f"the shelf {shelf} is in use by {holder}",
+                hint="close it (a running `attest serve`?), or give --shelf another folder",
+            ) from None
         except OSError as error:
-            raise ShelfError(f"the shelf {shelf} cannot be locked: {error}", hint="the folder must be writable") from error
+            raise ShelfError(
+                f"the shelf {shelf} cannot be locked: {error}", hint="the folder must be writable"
+            ) from error
         with contextlib.suppress(OSError):
             self._owner.write_text(f"{os.getpid()}\n", encoding="utf-8")
 

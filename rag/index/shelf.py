@@ -47,7 +47,11 @@ class Shelf:
             lock = ShelfLock(folder, settings.lock_wait)
             opened.callback(lock.release)
             self.embedder = Embedder.from_settings(settings)
-            fingerprint = {"model": self.embedder.name, "dimension": str(self.embedder.dimension), "normaliser": NORMALISER}
+            fingerprint = {
+                "model": self.embedder.name,
+                "dimension": str(self.embedder.dimension),
+                "normaliser": NORMALISER,
+            }
             self.ledger = Ledger(folder / "ledger.sqlite", fingerprint)
             opened.callback(self.ledger.close)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
@@ -80,7 +84,9 @@ class Shelf:
         flat = [(passage, paper) for paper, own in zip(papers, passages, strict=True) for passage in own]
         vectors = self.embedder.embed([embedding_text(paper, passage) for passage, paper in flat])
         self._state.unlink(missing_ok=True)
-        stored: list[tuple[Paper, Sequence[Passage] | None]] = [(paper, own) for paper, own in zip(papers, passages, strict=True)]
+        stored: list[tuple[Paper, Sequence[Passage] | None]] = [
+            (paper, own) for paper, own in zip(papers, passages, strict=True)
+        ]
         gone = self.ledger.put([*stored, *((paper, None) for paper in unchanged_text)], vectors)
         kept = {passage.id for passage, _ in flat}
         self.vectors.delete([key for key in gone if key not in kept])
@@ -99,6 +105,8 @@ class Shelf:
 
     def refresh(self) -> None:
         """Bring the word index up to date after `put`, and record that everything is in step."""
+        if self._state.is_file():
+            return  # nothing was put
         self.lexical = LexicalIndex.build(paper for _, paper in self.ledger.all_papers())
         self.lexical.save(self.folder / "lexical.npz")
         self._mark()
@@ -133,6 +141,7 @@ class Shelf:
                 found = LexicalIndex.load(self.folder / "lexical.npz")
                 if len(found.ids) == papers:
                     return found
+        self._state.unlink(missing_ok=True)
         self.refresh()
         return self.lexical
 

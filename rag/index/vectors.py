@@ -58,7 +58,9 @@ class VectorStore:
                 shutil.rmtree(self._folder)
             self._open()
         except OSError as error:
-            raise ShelfError(f"{self._folder} cannot be made anew: {error}", hint="the folder must be writable") from error
+            raise ShelfError(
+                f"{self._folder} cannot be made anew: {error}", hint="the folder must be writable"
+            ) from error
 
     def close(self) -> None:
         """Let go of files and threads; chromadb keeps clients of a path alive until told."""
@@ -94,12 +96,23 @@ class VectorStore:
         count = self.count()
         if not count:
             return []
-        found: Any = self._collection.query(query_embeddings=vector[None, :], n_results=min(limit, count), include=["distances"])
-        return [(key.partition(":")[0], 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        found: Any = self._collection.query(
+            query_embeddings=vector[None, :], n_results=min(limit, count), include=["distances"]
+        )
+        return [
+            (key.partition(":")[0], 1.0 - float(distance))
+            for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
 
 
 def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
-    values = {"paper_id": paper.id, "title": paper.title, "year": paper.year, "start": passage.start, "end": passage.end}
+    values = {
+        "paper_id": paper.id,
+        "title": paper.title,
+        "year": paper.year,
+        "start": passage.start,
+        "end": passage.end,
+    }
     return {key: value for key, value in values.items() if value is not None}
 
 

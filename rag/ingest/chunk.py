@@ -32,14 +32,14 @@ def cut(paper: Paper, count_tokens: CountTokens, max_tokens: int) -> list[Passag
     between words. An empty abstract gives one empty passage, which stands for the title.
     """
     title = readable(paper.title)
-    room = max_tokens - SPECIAL_TOKENS - min(count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 2)
+    room = max(max_tokens - SPECIAL_TOKENS - count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 8)
     pieces: list[tuple[int, int, int]] = []
     for start, end in split_sentences(paper.abstract):
         pieces += _fitting(paper.abstract, start, end, count_tokens, room)
     if not pieces:
         return [Passage(paper.id, 0, 0)]
     total = sum(tokens for _, _, tokens in pieces)
-    target = total / -(-total // room)  # as few passages as fit, of equal size
+    target = total / max(1, -(-total // room))  # as few passages as fit, of equal size
     passages: list[Passage] = []
     first, used = pieces[0][0], 0
     last_end = first

@@ -21,12 +21,12 @@ from rag.types import Organization, Paper, Rejected, Source, paper_id
 
 MARKERS = ("Get trending papers in your email inbox!", "and the research community")
 HEADER = {"new", MARKERS[0], "Subscribe", "Daily Papers"}
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-DAY = re.compile(rf"({'|'.join(MONTHS)})[a-z]* (\d{{1,2}})(?:, (\d{{4}}))?(?:\s+(\d+))?")
-AUTHORS = re.compile(r"•?\s*(\d+) authors?")
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+DAY = re.compile(rf"({'|'.join(MONTHS)})[a-z]* (\d{{1,2}})(?:, (\d{{4}}))?(?:\s+(\d{{1,9}}))?")
+AUTHORS = re.compile(r"•?\s*(\d{1,9}) authors?")
 # Longest title seen is 145 characters, shortest abstract of a page 640; workshop records have 200.
 LONGEST_TITLE = 300
-WHOLE_END = re.compile(r"""[.!?…:;)\]}"'”’*]$|https?://\S+$|\S*\w\.\w+/\S+$""")
+WHOLE_END = re.compile(r"""[.!?…。！？]["'”’)\]}*]*$|https?://\S+$|\S*\w\.\w+/\S+$""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ class _Block:
 
     @property
     def is_metadata(self) -> bool:
-        return any(line.strip() == "·" or " · " in line for line in self.lines[:4]) and len(self.text) < LONGEST_TITLE or bool(AUTHORS.fullmatch(self.text.strip()))
+        parts = [part.strip() for part in " ".join(self.lines).split("·")]
+        known = any(AUTHORS.fullmatch(part) or DAY.fullmatch(part) for part in parts)
+        return len(self.text) < LONGEST_TITLE and ("·" in self.lines[:4] or (len(parts) > 1 and known) or bool(AUTHORS.fullmatch(self.text)))
 
     @property
     def could_be_title(self) -> bool:
@@ -78,7 +80,7 @@ def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iter
 def _blocks(lines: Iterator[Line]) -> Iterator[_Block]:
     held: list[Line] = []
     for line in lines:
-        text = line.text.strip()
+        text = _stripped(line)
         if text == MARKERS[0] and held:  # header straight after a page's last line
             yield _block(held)
             held = []
@@ -93,7 +95,12 @@ def _blocks(lines: Iterator[Line]) -> Iterator[_Block]:
 
 def _block(lines: list[Line]) -> _Block:
     bad = next(((line.number, line.problem) for line in lines if line.problem), None)
-    return _Block(lines[0].number, tuple(line.text.strip() for line in lines), bad)
+    return _Block(lines[0].number, tuple(map(_stripped, lines)), bad)
+
+
+def _stripped(line: Line) -> str:
+    """The text without white space around it, and without the byte-order mark of a page appended to another."""
+    return line.text.replace("\ufeff", "").strip()
 
 
 def _pages(blocks: Iterator[_Block]) -> Iterator[list[_Block]]:
@@ -103,8 +110,8 @@ def _pages(blocks: Iterator[_Block]) -> Iterator[list[_Block]]:
         if block.text == MARKERS[0]:
             if page and page[-1].text.endswith("new"):
                 last = page.pop()
-                lines = (*last.lines[:-1], last.lines[-1].removesuffix("new"))
-                if "".join(lines):
+                lines = tuple(filter(None, (*last.lines[:-1], last.lines[-1].removesuffix("new").rstrip())))
+                if lines:
                     page.append(replace(last, lines=lines))
             if page:
                 yield page
@@ -170,7 +177,14 @@ def _starts_listing(blocks: list[_Block], at: int) -> bool:
     """Whether a title stands at `at`: short, and an abstract (not metadata) follows, or the page ends."""
     if not blocks[at].could_be_title:
         return False
-    return at + 1 == len(blocks) or not blocks[at + 1].is_metadata
+    if at + 1 == len(blocks):
+        return True
+    following = blocks[at + 1]
+    if following.is_metadata:
+        return False
+    # The last paragraph of an abstract ("Code is at ..."), when the title of another listing follows.
+    is_paragraph = bool(WHOLE_END.search(blocks[at].text)) and not blocks[at].text.endswith("?")
+    return not (is_paragraph and following.could_be_title and not WHOLE_END.search(following.text) and at + 2 < len(blocks))
 
 
 def _paper(item: _Listing, name: str, year: int | None, inferred: bool, at_end: bool) -> Paper | Rejected:
@@ -188,11 +202,11 @@ def _paper(item: _Listing, name: str, year: int | None, inferred: bool, at_end: 
 
 def _with_metadata(paper: Paper, block: _Block, page_year: int | None, inferred: bool) -> Paper:
     """Fill in authors or organisation, date and comments; what cannot be read stays empty."""
-    for part in " ".join(block.lines).split("·"):
+    for index, part in enumerate(" ".join(block.lines).split("·")):
         part = part.strip()
         if authors := AUTHORS.fullmatch(part):
             paper = replace(paper, author_count=int(authors[1]))
-        elif part and not DAY.fullmatch(part):
+        elif part.strip("• ") and index == 0 and not DAY.fullmatch(part):  # later parts are a date, perhaps cut off
             slug, _, display = part.removeprefix("•").strip().partition(" ")
             paper = replace(paper, organization=Organization(slug, display.strip() or slug))
     if (day := _day(block)) is None:

@@ -14,6 +14,7 @@ from rag.types import Organization, Paper, Rejected, Source, paper_id
 
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 100_000
+LARGEST = {"year": 9_999, "author_count": 1_000_000, "comment_count": 1_000_000_000}
 
 
 def looks_like(head: str) -> bool:
@@ -77,16 +78,19 @@ def _paper(record: dict[str, Any], source: Source) -> Paper:
 
 def _text(record: dict[str, Any], key: str, longest: int, *, required: bool = False) -> str:
     value = record.get(key)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        if required:
-            raise ValueError(f"no {key}")
-        return ""
-    if not isinstance(value, str):
+    if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} must be text, not {type(value).__name__}")
-    if len(value) > longest:
-        raise ValueError(f"{key} of {len(value):,} characters; the longest that is read is {longest:,}")
-    # Lone surrogates (a broken \ud83d escape) can be stored nowhere; control characters are never meant.
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", " ", value).strip()
+    if len(value or "") > longest:
+        raise ValueError(f"{key} of {len(value or ''):,} characters; the longest that is read is {longest:,}")
+    text = _storable(value or "")
+    if required and not text:
+        raise ValueError(f"no {key}")
+    return text
+
+
+def _storable(text: str) -> str:
+    """Without lone surrogates (a broken \\ud83d escape), which can be stored nowhere, and control characters, which are never meant."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", " ", text).strip()
 
 
 def _list(record: dict[str, Any], key: str) -> list[Any]:
@@ -101,17 +105,18 @@ def _list(record: dict[str, Any], key: str) -> list[Any]:
 def _author(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("name")
-    if not isinstance(value, str) or not value.strip():
+    name = " ".join(_storable(value).split()) if isinstance(value, str) else ""
+    if not name:
         raise ValueError("authors must be names, or objects with a name")
-    return " ".join(value.split())
+    return name
 
 
 def _count(record: dict[str, Any], key: str) -> int | None:
     value = record.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{key} must be a whole number, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST[key]:
+        raise ValueError(f"{key} must be a whole number up to {LARGEST[key]:,}, not {value!r:.40}")
     return value
 
 
@@ -124,10 +129,9 @@ def _date(record: dict[str, Any]) -> tuple[str | None, int | None]:
     found = re.match(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:[T ].*)?$", str(value))
     if not found:
         raise ValueError(f"date must be YYYY-MM-DD, not {value!r}")
-    if not found[3]:
-        return None, int(found[1])
     try:
-        return date(int(found[1]), int(found[2]), int(found[3])).isoformat(), int(found[1])
+        day = date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+        return day.isoformat() if found[3] else None, day.year
     except ValueError:
         raise ValueError(f"there is no day {value!r}") from None
 
@@ -135,9 +139,10 @@ def _date(record: dict[str, Any]) -> tuple[str | None, int | None]:
 def _organization(value: Any) -> Organization | None:
     if not value:
         return None
-    if isinstance(value, str):
-        return Organization(value, value)
-    if isinstance(value, dict) and isinstance(value.get("name") or value.get("slug"), str):
-        name = str(value.get("name") or value["slug"])
-        return Organization(str(value.get("slug") or name), name)
+    if isinstance(value, dict):
+        slug, name = value.get("slug") or value.get("name"), value.get("name") or value.get("slug")
+    else:
+        slug = name = value
+    if isinstance(slug, str) and isinstance(name, str) and _storable(slug) and _storable(name):
+        return Organization(_storable(slug), _storable(name))
     raise ValueError("organization must be a name, or an object with slug and name")

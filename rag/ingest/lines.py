@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,8 +31,7 @@ def read_lines(stream: io.BufferedReader, name: str) -> Iterator[Line]:
     """
     head = stream.peek(HEAD)
     if head.startswith(UTF16):
-        for number, text in enumerate(codecs.getreader("utf-16")(stream, "replace"), 1):
-            yield Line(number, text.rstrip("\r\n"))
+        yield from _wide_lines(stream)
         return
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
@@ -50,3 +50,21 @@ def read_lines(stream: io.BufferedReader, name: str) -> Iterator[Line]:
             problem = f"not UTF-8 text (byte 0x{raw[error.start]:02x} at column {error.start + 1}); convert the file to UTF-8"
             yield Line(number, raw.decode("utf-8", "replace").rstrip("\r\n"), problem)
 
+
+def _wide_lines(stream: io.BufferedReader) -> Iterator[Line]:
+    """Lines of a UTF-16 stream; only a line feed ends one, and the limit counts characters."""
+    text = io.TextIOWrapper(stream, "utf-16", "replace", newline="\n")
+    try:
+        for number in itertools.count(1):
+            line = text.readline(MAX_LINE + 1)
+            if not line:
+                return
+            if len(line) > MAX_LINE and not line.endswith("\n"):
+                beginning = line[:200]
+                while line and not line.endswith("\n"):
+                    line = text.readline(MAX_LINE)
+                yield Line(number, beginning, f"a line of more than {MAX_LINE:,} characters; the longest that is read is {MAX_LINE:,}")
+                continue
+            yield Line(number, line.rstrip("\r\n"))
+    finally:
+        text.detach()  # the stream is the caller's to close

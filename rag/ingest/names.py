@@ -14,8 +14,11 @@ LONGEST_NAME = 4
 WORD = re.compile(r"[A-Za-z][\w'.+-]*(?:\w|\+)(?:\(\))?")
 DEFINED = re.compile(r"\(([A-Z][\w'.+-]{1,15})\)")
 # Abbreviations of the field that name no paper.
-GENERAL = frozenset("ai asr bert bleu clip cnn cnns cot cpu cpus dnn f1 flops gan gpt gpu gpus icl ir kg kgs kv llm llms lm lms lstm ml mlm mlp moe mt nas ner nlg "
-                    "nli nlp nlu nn nns ocr peft plm plms ptq qa qat rag rl rlhf rnn rnns rouge sft sgd slm slms soa sota sql ssm ssms t5 tts uq vit vlm vlms vqa".split())  # fmt: skip
+GENERAL = frozenset("""
+    ai asr bert bleu clip cnn cnns cot cpu cpus dnn f1 flops gan gpt gpu gpus icl ir kg kgs kv llm llms lm lms
+    lstm ml mlm mlp moe mt nas ner nlg nli nlp nlu nn nns ocr peft plm plms ptq qa qat rag rl rlhf rnn rnns
+    rouge sft sgd slm slms soa sota sql ssm ssms t5 tts uq vit vlm vlms vqa
+    """.split())  # fmt: skip
 
 
 def key(name: str) -> str:
@@ -52,7 +55,7 @@ def _written(paper: Paper) -> Iterator[str]:
     # What a paper proposes it says twice, capitalised within a sentence: "Ditto", "DeltaNet".
     repeated = Counter(WORD.findall(abstract))
     within = set(re.findall(r"(?<=[a-z,] )[A-Za-z][\w'.+-]*\w", abstract))
-    yield from (word for word, count in repeated.items() if count > 1 and (looks_like_name(word) or word in within and word[0].isupper()))
+    yield from (word for word, count in repeated.items() if count > 1 and (looks_like_name(word) or (word in within and word[0].isupper())))
 
 
 def _expansion(acronym: str, before: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Protocol
 from rag.errors import IngestError, UsageError
 from rag.ingest import daily_papers, jsonl
 from rag.ingest.lines import HEAD, UTF16, Line, read_lines
-from rag.ingest.merge import merge_papers
+from rag.ingest.merge import aliases, merge_papers
 from rag.types import IngestReport, Paper, Rejected
 
 BATCH = 256
@@ -58,6 +58,7 @@ class _Tally:
     rejected: list[Rejected] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     batch: dict[str, Paper] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)  # of the batch: to the key there
 
 
 def ingest(
@@ -78,22 +79,16 @@ def ingest(
         raise UsageError(f"unknown format {format!r}", hint=f"formats: auto, {', '.join(FORMATS)}")
     tally = _Tally()
     files, tally.rejected = _files(sources)
-    total = sum(path.stat().st_size for path in files if path is not None)
+    sizes = [_size(path) for path in files]
+    total = sum(sizes)
     before = 0
     try:
-        for path in files:
-            name = "<stdin>" if path is None else str(path)
-            try:
-                with _stdin() if path is None else path.open("rb", buffering=HEAD) as stream:
-                    for item in _read(stream, name, format, page_year):
-                        _take(shelf, tally, item)
-                        if progress and len(tally.batch) % 16 == 0:
-                            progress(Progress(before + (stream.tell() if path else 0), total, len(tally.seen)))
-            except IngestError as error:
-                tally.rejected.append(Rejected(name, 1, str(error).removeprefix(f"{name}: ") + (f" ({error.hint})" if error.hint else "")))
-            except OSError as error:
-                tally.rejected.append(Rejected(name, 1, f"cannot be read: {error.strerror or error}"))
-            before += path.stat().st_size if path else 0
+        for path, size in zip(files, sizes, strict=True):
+            for item, done in _records(path, format, page_year):
+                _take(shelf, tally, item)
+                if progress and len(tally.batch) % 16 == 0:
+                    progress(Progress(before + done, total, len(tally.seen)))
+            before += size
         _flush(shelf, tally)
     finally:
         # On Ctrl-C too: what was stored is searchable, and what was rejected is kept.
@@ -104,7 +99,36 @@ def ingest(
     return IngestReport(tally.read, tally.new, tally.updated, tally.unchanged, tally.merged, tuple(tally.rejected))
 
 
-def _stdin() -> io.BufferedReader:
+def _size(path: Path | None) -> int:
+    try:
+        return path.stat().st_size if path else 0
+    except OSError:  # gone meanwhile; reading it will say so
+        return 0
+
+
+def _shown(path: str | Path) -> str:
+    """A path that can be stored and printed, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _records(path: Path | None, format: str, page_year: int | None) -> Iterator[tuple[Paper | Rejected, int]]:
+    """The records of a source, each with the bytes read so far. Only errors of reading are caught here, not those of the shelf."""
+    name = "<stdin>" if path is None else _shown(path)
+    try:
+        with _open(path) as stream:
+            counted = path is not None and stream.seekable()
+            for item in _read(stream, name, format, page_year):
+                yield item, stream.tell() if counted else 0
+    except IngestError as error:
+        yield Rejected(name, 1, str(error) + (f" ({error.hint})" if error.hint else "")), 0
+    except OSError as error:
+        yield Rejected(name, 1, f"cannot be read: {error.strerror or error}"), 0
+
+
+def _open(path: Path | None) -> io.BufferedReader:
+    """A file, or standard input for None, with a buffer as large as what is sniffed."""
+    if path is not None:
+        return io.BufferedReader(path.open("rb", buffering=0), HEAD)
     return io.BufferedReader(sys.stdin.buffer.raw, HEAD) if isinstance(sys.stdin.buffer, io.BufferedReader) else io.BufferedReader(io.BytesIO(sys.stdin.buffer.read()))
 
 
@@ -113,11 +137,13 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
         tally.rejected.append(item)
         return
     tally.read += 1
-    if item.id in tally.batch:
+    key = next((tally.aliases[alias] for alias in aliases(item) if alias in tally.aliases), item.id)
+    tally.aliases = dict.fromkeys(aliases(item), key) | tally.aliases
+    if key in tally.batch:
         tally.merged += 1
-        tally.batch[item.id] = merge_papers(tally.batch[item.id], item)
+        tally.batch[key] = merge_papers(tally.batch[key], item)
         return
-    tally.batch[item.id] = item
+    tally.batch[key] = item
     if len(tally.batch) >= BATCH:
         _flush(shelf, tally)
 
@@ -125,7 +151,7 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
 def _flush(shelf: Store, tally: _Tally) -> None:
     """Store the batch in one transaction: only what is new or changed, embedding only changed words."""
     arrived = list(tally.batch.values())
-    tally.batch = {}
+    tally.batch, tally.aliases = {}, {}
     words: dict[str, Paper] = {}
     metadata: dict[str, Paper] = {}
     new = updated = unchanged = merged = 0
@@ -171,7 +197,7 @@ def _read(stream: io.BufferedReader, name: str, format: str, page_year: int | No
     head = stream.peek(HEAD)
     if not head.strip():
         raise IngestError("the file is empty")
-    text = head.decode("utf-16" if head[:2] in UTF16 else "utf-8", "replace")
+    text = head.decode("utf-16" if head[:2] in UTF16 else "utf-8-sig", "replace")
     if b"\0" in head and head[:2] not in UTF16:
         raise IngestError("a binary file, not text", hint="save the page as text (UTF-8), or name a JSONL file")
     chosen = format if format != "auto" else next((key for key, reader in FORMATS.items() if reader.looks_like(text)), None)
@@ -193,37 +219,43 @@ def _files(sources: Sequence[str | Path]) -> tuple[list[Path | None], list[Rejec
         path = Path(source)
         if source == "-":
             files.append(None)
-        elif path.is_dir():
+        elif os.path.isdir(path):  # os.path: a name too long is just no file
             inside, refused = _folder(path)
             files += inside
             rejected += refused
-        elif path.is_file() or path.is_fifo():
+        elif os.path.isfile(path) or (os.path.exists(path) and path.is_fifo()):
             files.append(path)
-        elif path.exists():
-            rejected.append(Rejected(source, 0, "neither a file nor a folder"))
+        elif os.path.exists(path):
+            rejected.append(Rejected(_shown(source), 0, "neither a file nor a folder"))
+        elif os.path.islink(path):
+            rejected.append(Rejected(_shown(source), 0, "a broken link"))
         elif matched := sorted(glob.glob(source, recursive=True)):
             inside, refused = _files(matched)
             files += inside
             rejected += refused
         else:
-            rejected.append(Rejected(source, 0, "no such file, folder or glob"))
+            rejected.append(Rejected(_shown(source), 0, "no such file, folder or glob"))
     return files, rejected
 
 
 def _folder(folder: Path) -> tuple[list[Path | None], list[Rejected]]:
     files: list[Path | None] = []
     rejected: list[Rejected] = []
-    root = folder.resolve()
-    for parent, folders, names in os.walk(folder, followlinks=False):
+    root = os.path.realpath(folder)
+
+    def unreadable(error: OSError) -> None:
+        rejected.append(Rejected(_shown(error.filename), 0, f"cannot be read: {error.strerror}"))
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not (Path(parent) / name / "ledger.sqlite").exists())
         for name in sorted(names):
             path = Path(parent) / name
             if name.startswith("."):
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                rejected.append(Rejected(str(path), 0, "a link out of the folder; name the file itself to read it"))
-            elif path.is_file():
+            if not os.path.exists(path) and os.path.islink(path):
+                rejected.append(Rejected(_shown(path), 0, "a broken link"))
+            elif os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
+                rejected.append(Rejected(_shown(path), 0, "a link out of the folder; name the file itself to read it"))
+            elif os.path.isfile(path):
                 files.append(path)
-            elif path.is_symlink():
-                rejected.append(Rejected(str(path), 0, "a broken link"))
     return files, rejected

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.types import Filters, Order
 
 Condition = tuple[str, str, object]
 
-MONTHS = {name: number for number, name in enumerate("january february march april may june july august september october november december".split(), 1)}
-NUMBERS = {word: number for number, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split())}
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        "january february march april may june july august september october november december".split(), 1
+    )
+}
+NUMBERS = {
+    word: number
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+    )
+}
 NUMBERS |= {"twenty": 20, "thirty": 30, "a": 1, "single": 1}
 _YEAR = r"((?:19|20)\d\d)"
 _MONTH = rf"({'|'.join(MONTHS)}|{'|'.join(name[:3] for name in MONTHS)})\.?"
@@ -27,6 +37,9 @@ class Conditions:
     rest: str
     filters: Filters = Filters()
     order: Order | None = None
+
+
+Reading = Callable[[re.Match[str]], list[Condition]]
 
 
 def read_conditions(question: str, organizations: Sequence[str]) -> Conditions:
@@ -52,27 +65,53 @@ def number(text: str) -> int:
 
 def _dates(text: str) -> tuple[str, list[Condition]]:
     """`in May 2023`, `since 2022`, `between 2019 and 2021`, `2023 or later`, `from 2024`, `2024 papers`."""
-    rules = (
-        (rf"{_PUBLISHED}(?:between|from) {_MONTH} (?:{_YEAR} )?(?:and|to|until|till|through) {_MONTH},? {_YEAR}", _month_range),
+    rules: tuple[tuple[str, Reading], ...] = (
+        (
+            rf"{_PUBLISHED}(?:between|from) {_MONTH} (?:{_YEAR} )?(?:and|to|until|till|through) {_MONTH},? {_YEAR}",
+            _month_range,
+        ),
         (rf"{_PUBLISHED}(?:between|from) {_YEAR} (?:and|to|until|till|through) {_YEAR}", lambda m: _years(m[1], m[2])),
         (rf"{_PUBLISHED}(?:in |from |of )?(?:the years )?{_YEAR} ?[-–] ?{_YEAR}", lambda m: _years(m[1], m[2])),
-        (rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:later|after|newer|onwards?|since)", lambda m: [("year", "gte", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:earlier|before|older)", lambda m: [("year", "lte", int(m[1]))]),
+        (
+            rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:later|after|newer|onwards?|since)",
+            lambda m: [("year", "gte", int(m[1]))],
+        ),
+        (
+            rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:earlier|before|older)",
+            lambda m: [("year", "lte", int(m[1]))],
+        ),
         (rf"{_PUBLISHED}from {_YEAR} on(?:wards?)?\b", lambda m: [("year", "gte", int(m[1]))]),
         (rf"{_PUBLISHED}(?:since|after) {_MONTH} {_YEAR}", lambda m: [("date", "gte", _month(m[1], m[2])[0][2])]),
         (rf"{_PUBLISHED}(?:since|starting(?: in)?) {_YEAR}", lambda m: [("year", "gte", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:after|later than|newer than|more recent than|past) {_YEAR}", lambda m: [("year", "gt", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_MONTH} {_YEAR}", lambda m: [("date", "lt", _month(m[1], m[2])[0][2])]),
-        (rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_YEAR}", lambda m: [("year", "lt", int(m[1]))]),
+        (
+            rf"{_PUBLISHED}(?:after|later than|newer than|more recent than|past) {_YEAR}",
+            lambda m: [("year", "gt", int(m[1]))],
+        ),
+        (
+            rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_MONTH} {_YEAR}",
+            lambda m: [("date", "lt", _month(m[1], m[2])[0][2])],
+        ),
+        (
+            rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_YEAR}",
+            lambda m: [("year", "lt", int(m[1]))],
+        ),
         (rf"{_PUBLISHED}(?:in |from |of |during |dated )?{_MONTH},? (?:of )?{_YEAR}", lambda m: _month(m[1], m[2])),
         (rf"{_PUBLISHED}(?:until|up to|till|through|no later than) {_YEAR}", lambda m: [("year", "lte", int(m[1]))]),
         (rf"{_PUBLISHED}(?:in|from|of|during)(?: the year)? {_YEAR}\b", lambda m: [("year", "eq", int(m[1]))]),
-        (rf"\b{_YEAR}(?=(?:'s)? (?:\w+ ){{0,3}}(?:papers?|work|publications?|articles?|abstracts?)\b)", lambda m: [("year", "eq", int(m[1]))]),
+        (
+            rf"\b{_YEAR}(?=(?:'s)? (?:\w+ ){{0,3}}(?:papers?|work|publications?|articles?|abstracts?)\b)",
+            lambda m: [("year", "eq", int(m[1]))],
+        ),
         (rf"{_PUBLISHED}(?<=\bpapers ){_YEAR}\b|^{_YEAR}$", lambda m: [("year", "eq", int(m[1] or m[2]))]),
     )
-    for pattern, conditions in rules:
+    return _first_rule(rules, text)
+
+
+def _first_rule(rules: Sequence[tuple[str, Reading]], text: str) -> tuple[str, list[Condition]]:
+    """What the first rule that matches reads, and the text without the words it matched."""
+    for pattern, reading in rules:
         if found := re.search(rf"(?<!\w){pattern}", text, re.IGNORECASE):
-            return text[: found.start()] + " " + text[found.end() :], list(conditions(found))
+            return text[: found.start()] + " " + text[found.end() :], reading(found)
     return text, []
 
 
@@ -93,13 +132,25 @@ def _years(first: str, last: str) -> list[Condition]:
 def _author_counts(text: str) -> tuple[str, list[Condition]]:
     """`single author`, `more than ten authors`, `5 to 7 authors`, `exactly 3 authors`."""
     lead = r"(?:(?:that |which )?(?:has|have|having|with|by|of|written by) )?"
-    rules = (
-        (rf"{lead}(?:a |only )?(?:single|sole|lone|solo|just one|only one|one)[- ](?:{_WORDS_OF_AUTHORS}|authored)", lambda m: [("author_count", "eq", 1)]),
-        (rf"{lead}(?:more than|over|above) {_COUNT} {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "gt", number(m[1]))]),
-        (rf"{lead}(?:fewer than|less than|under|below) {_COUNT} {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "lt", number(m[1]))]),
+    rules: tuple[tuple[str, Reading], ...] = (
+        (
+            rf"{lead}(?:a |only )?(?:single|sole|lone|solo|just one|only one|one)[- ](?:{_WORDS_OF_AUTHORS}|authored)",
+            lambda m: [("author_count", "eq", 1)],
+        ),
+        (
+            rf"{lead}(?:more than|over|above) {_COUNT} {_WORDS_OF_AUTHORS}",
+            lambda m: [("author_count", "gt", number(m[1]))],
+        ),
+        (
+            rf"{lead}(?:fewer than|less than|under|below) {_COUNT} {_WORDS_OF_AUTHORS}",
+            lambda m: [("author_count", "lt", number(m[1]))],
+        ),
         (rf"{lead}(?:at least) {_COUNT} {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "gte", number(m[1]))]),
         (rf"{lead}{_COUNT} or more {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "gte", number(m[1]))]),
-        (rf"{lead}(?:at most|up to|no more than|not more than) {_COUNT} {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "lte", number(m[1]))]),
+        (
+            rf"{lead}(?:at most|up to|no more than|not more than) {_COUNT} {_WORDS_OF_AUTHORS}",
+            lambda m: [("author_count", "lte", number(m[1]))],
+        ),
         (rf"{lead}{_COUNT} or (?:fewer|less) {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "lte", number(m[1]))]),
         (
             rf"{lead}(?:between )?{_COUNT} (?:to|and|-) {_COUNT} {_WORDS_OF_AUTHORS}",
@@ -107,24 +158,35 @@ def _author_counts(text: str) -> tuple[str, list[Condition]]:
         ),
         (rf"{lead}(?:exactly )?{_COUNT}[- ]{_WORDS_OF_AUTHORS}", lambda m: [("author_count", "eq", number(m[1]))]),
     )
-    for pattern, conditions in rules:
-        if found := re.search(rf"(?<!\w){pattern}", text, re.IGNORECASE):
-            return text[: found.start()] + " " + text[found.end() :], list(conditions(found))
-    return text, []
+    return _first_rule(rules, text)
 
 
 def _comments(text: str) -> tuple[str, list[Condition]]:
     """`with more than 3 comments`, `at least one comment`, `that have comments`."""
-    if found := re.search(rf"(?:that have|having|with|has|have) (?:(more than|over|at least|exactly) )?(?:{_COUNT} |any )?(or more )?comments?\b", text, re.IGNORECASE):
-        operator = {"more than": "gt", "over": "gt", "exactly": "eq"}.get((found[1] or "").casefold(), "gte" if found[1] or found[3] or not found[2] else "eq")
-        return text[: found.start()] + " " + text[found.end() :], [("comment_count", operator, number(found[2]) if found[2] else 1)]
+    if found := re.search(
+        rf"(?:that have|having|with|has|have) (?:(more than|over|at least|exactly) )?(?:{_COUNT} |any )?(or more )?comments?\b",
+        text,
+        re.IGNORECASE,
+    ):
+        operator = {"more than": "gt", "over": "gt", "exactly": "eq"}.get(
+            (found[1] or "").casefold(), "gte" if found[1] or found[3] or not found[2] else "eq"
+        )
+        return text[: found.start()] + " " + text[found.end() :], [
+            ("comment_count", operator, number(found[2]) if found[2] else 1)
+        ]
     return text, []
 
 
 def _organization(text: str, organizations: Sequence[str]) -> tuple[str, list[Condition]]:
     """`from Microsoft`, `by Reactive AI`, `Microsoft papers`: organisations the shelf holds."""
-    if found := re.search(r"\b(?:with |has |have )?(?:an? )?organi[sz]ations? (?:is |are |was )?(?:recorded|known|given|listed|named|stated)|\bwith an organi[sz]ation\b", text, re.IGNORECASE):
-        return text[: found.start()] + " " + text[found.end() :], [("organization", "eq", "")]  # the empty text is part of every name
+    if found := re.search(
+        r"\b(?:with |has |have )?(?:an? )?organi[sz]ations? (?:is |are |was )?(?:recorded|known|given|listed|named|stated)|\bwith an organi[sz]ation\b",
+        text,
+        re.IGNORECASE,
+    ):
+        return text[: found.start()] + " " + text[found.end() :], [
+            ("organization", "eq", "")
+        ]  # the empty text is part of every name
     for stored in organizations:
         slug, _, name = stored.partition(" ")
         for form in sorted({name, slug}, key=len, reverse=True):
@@ -148,6 +210,11 @@ def _order(text: str) -> tuple[str, Order | None]:
         if found := re.search(rf"(?<!\w){lead}(?:{pattern})(?!\w)", text, re.IGNORECASE):
             after = re.match(rf"\s*{_COUNT}\b", text[found.end() :])
             limit = number(found[1]) if found[1] else number(after[1]) if after else 1
-            plural = re.search(r"\bpapers\b|\bones\b", text) and not found[1] and not after and field in ("date", "comment_count")
+            plural = (
+                re.search(r"\bpapers\b|\bones\b", text)
+                and not found[1]
+                and not after
+                and field in ("date", "comment_count")
+            )
             return text[: found.start()] + " " + text[found.end() :], Order(field, descending, 5 if plural else limit)
     return text, None

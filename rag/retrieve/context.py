@@ -26,7 +26,10 @@ _PRONOUN = re.compile(
     r"stage|set|technique|dataset|data|authors|other|student|teacher|failures?)|that)\b",
     re.IGNORECASE,
 )
-_THAT_CLAUSE = re.compile(r"\b(?:papers?|models?|methods?|work|something|anything|those|one) that\b|\bthat (?:is|are|was|were|do|does|use|uses|can|has|have)\b", re.IGNORECASE)
+_THAT_CLAUSE = re.compile(
+    r"\b(?:papers?|models?|methods?|work|something|anything|those|one) that\b|\bthat (?:is|are|was|were|do|does|use|uses|can|has|have)\b",
+    re.IGNORECASE,
+)
 _ELLIPSIS = re.compile(r"^(?:and|but|so|then|what about|how about|same)\b", re.IGNORECASE)
 _OTHERS = re.compile(r"\b(?:else|others?|another|instead|similar|like that|besides)\b", re.IGNORECASE)
 
@@ -39,7 +42,9 @@ class Turn:
     papers: tuple[str, ...] = ()
 
 
-def understand(question: str, ledger: Ledger, lexical: LexicalIndex, history: Sequence[Turn] = (), filters: Filters = Filters()) -> Query:
+def understand(
+    question: str, ledger: Ledger, lexical: LexicalIndex, history: Sequence[Turn] = (), filters: Filters = Filters()
+) -> Query:
     """What `question` asks for, given the turns before it and the filters set beside it."""
     query = understand_alone(question, ledger, lexical)
     if history and query.missing is None:
@@ -57,16 +62,22 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...]) -> Query:
     elliptic = bool(_ELLIPSIS.search(asked)) or len(content_words(asked)) < 2
     if not (refers or elliptic):
         return query
-    topic = " ".join([query.topic, *(word for word in content_words(previous.topic) if word not in content_words(query.topic))])
+    topic = " ".join(
+        [query.topic, *(word for word in content_words(previous.topic) if word not in content_words(query.topic))]
+    )
     if _OTHERS.search(asked):
-        excluded = subject if re.search(r"\b(?:else|others?|another|instead)\b", asked, re.IGNORECASE) and len(subject) <= SUBJECTS else ()
+        excluded = (
+            subject
+            if re.search(r"\b(?:else|others?|another|instead)\b", asked, re.IGNORECASE) and len(subject) <= SUBJECTS
+            else ()
+        )
         return replace(query, topic=topic, excluded=excluded)
     if not subject:
         return replace(query, topic=topic)
     if query.filters and not content_words(query.topic):  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)
     if query.names:
-        if query.shape is Shape.COMPARE or refers and re.search(r"\bcompare|differ|than\b", asked, re.IGNORECASE):
+        if query.shape is Shape.COMPARE or (refers and re.search(r"\bcompare|differ|than\b", asked, re.IGNORECASE)):
             return replace(query, topic=topic, shape=Shape.COMPARE, names=_with_first(query.names, subject))
         return replace(query, topic=topic)  # "and the Routing Transformer on the same set?"
     if query.shape is Shape.LIST and not refers:
@@ -74,7 +85,11 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...]) -> Query:
     if len(subject) > SUBJECTS:
         return replace(query, topic=topic, filters=previous.filters.and_also(query.filters))
     # "and what about its throughput?": the papers are given, so the words of the last question would only mislead.
-    return replace(query, names=tuple(Named("", (paper,)) for paper in subject), topic=query.topic if len(content_words(query.topic)) > 1 else topic)
+    return replace(
+        query,
+        names=tuple(Named("", (paper,)) for paper in subject),
+        topic=query.topic if len(content_words(query.topic)) > 1 else topic,
+    )
 
 
 def _with_first(names: tuple[Named, ...], subject: tuple[str, ...]) -> tuple[Named, ...]:

@@ -11,20 +11,21 @@ from rag.types import Evidence, Filters, Query, Shape
 
 # Papers looked at sentence by sentence.
 POOL = {Shape.LIST: 12, Shape.COUNT: 12, Shape.FACT: 6, Shape.COMPARE: 8}
-# A paper's standing: its fused score plus half the fit of its best sentence. (Development questions,
-# `eval/LOG.md`: with this the best possible list cut gives F1 0.90, by the fused score alone 0.88.)
-SENTENCE_WEIGHT = 0.5
-# A list keeps papers at these shares of the best one's standing, probability of answering and coverage
-# (F1 0.81 on the development questions; the first alone gives 0.79 and is flat from 0.65 to 0.70).
-LIST_SHARES = (0.68, 0.2, 0.4)
+# P(a paper of the pool belongs in the answer) = sigmoid(RELEVANCE . features + RELEVANCE_BIAS), of: the BM25 part
+# of its score, coverage, fit of its best sentence, how far that is below the pool's best, and how far its cosine
+# is below the pool's best. Fitted on the list questions (`eval/LOG.md`): F1 0.83 leaving one question out, where
+# the best share of the top score gives 0.79.
+RELEVANCE = (9.54, 3.99, 3.05, 5.57, 6.45)
+RELEVANCE_BIAS = -5.04
+LIST_THRESHOLD = 0.4
 # A fact is told from one paper, or from two that stand as close as this.
 FACT_SHARE = 0.97
-# P(the shelf answers) = sigmoid(weights . (cosine, coverage, sentence fit) + bias): fitted on the
-# development questions, half of them with their gold papers taken away. Below the threshold: abstain.
-# It costs 4 % of the answerable ones.
-ANSWERABLE = (4.56, 4.14, 5.58)
-BIAS = -7.79
-THRESHOLD = 0.26
+# P(the shelf answers) = sigmoid(ANSWERABLE . (cosine, coverage, best single sentence, max-sim) + ANSWERABLE_BIAS) of the
+# best paper, fitted on the development questions, half of them with their gold papers taken away. Below the
+# threshold: abstain. It costs 4 % of the answerable ones.
+ANSWERABLE = (2.09, 2.85, 4.83, 8.51)
+ANSWERABLE_BIAS = -10.26
+ANSWERABLE_THRESHOLD = 0.30
 SUGGESTIONS = 3
 
 
@@ -49,40 +50,67 @@ def gather(query: Query, retriever: Retriever) -> Gathered:
     pool = [item for item in pool if item.paper.id not in query.excluded]
     named = _named(query, retriever)
     if not pool and not named:
-        return Gathered(reason=_nothing_passes(query) if query.filters or query.carried else "nothing on the shelf comes near this question")
-    kept = _kept(query, pool, named)
-    if max(map(answerable, kept), default=0.0) < THRESHOLD and not query.carried:
+        return Gathered(
+            reason=_nothing_passes(query)
+            if query.filters or query.carried
+            else "nothing on the shelf comes near this question"
+        )
+    kept = _kept(query, pool, named, retriever)
+    if not kept:
         nearest = tuple(named or pool)[:SUGGESTIONS]
         return Gathered(nearest=nearest, reason=_not_covered(query, bool(named)))
-    return Gathered(kept=tuple(kept), nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS], notes=_collisions(query))
+    return Gathered(
+        kept=tuple(kept),
+        nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS],
+        notes=_collisions(query),
+    )
 
 
-def standing(item: Evidence) -> float:
-    """Fused score plus the weighed fit of the best sentence."""
-    return item.score + SENTENCE_WEIGHT * (item.spans[0].score if item.spans else 0.0)
+def relevance(item: Evidence, pool: Sequence[Evidence]) -> float:
+    """Estimated probability that a paper of the pool belongs in the answer."""
+    fit = _fit(item)
+    features = (
+        item.score - item.cosine,
+        item.coverage,
+        fit,
+        fit - max(map(_fit, pool)),
+        item.cosine - max(other.cosine for other in pool),
+    )
+    return _sigmoid(RELEVANCE, features, RELEVANCE_BIAS)
 
 
-def answerable(item: Evidence) -> float:
+def answerable(query: Query, item: Evidence, retriever: Retriever) -> float:
     """Estimated probability that the paper answers the question."""
-    features = (item.cosine, item.coverage, item.spans[0].score if item.spans else 0.0)
-    return 1 / (1 + math.exp(-(sum(weight * value for weight, value in zip(ANSWERABLE, features, strict=True)) + BIAS)))
+    features = (item.cosine, item.coverage, retriever.sentence_fit(query.topic, item), item.similarity)
+    return _sigmoid(ANSWERABLE, features, ANSWERABLE_BIAS)
 
 
-def _kept(query: Query, pool: list[Evidence], named: tuple[Evidence, ...]) -> list[Evidence]:
+def _sigmoid(weights: Sequence[float], features: Sequence[float], bias: float) -> float:
+    return 1 / (1 + math.exp(-(sum(weight * value for weight, value in zip(weights, features, strict=True)) + bias)))
+
+
+def _fit(item: Evidence) -> float:
+    return item.spans[0].score if item.spans else 0.0
+
+
+def _kept(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever) -> list[Evidence]:
+    """The papers to answer from, best first; none when none of them answers."""
     if query.shape is Shape.COMPARE:
         others = [item for item in pool if item.paper.id not in {side.paper.id for side in named}]
-        return [*named, *others[: max(0, 2 - len(named))]]
-    if query.shape is Shape.FACT:
-        best = list(named) if named and max(map(answerable, named)) >= THRESHOLD else pool
-        best = sorted(best, key=standing, reverse=True)
-        return [item for item in best[:2] if standing(item) >= FACT_SHARE * standing(best[0])]
-    measures = (standing, answerable, lambda item: item.coverage)
-    least = [share * max(map(measure, pool), default=0.0) for share, measure in zip(LIST_SHARES, measures, strict=True)]
-    return [item for item in pool if all(measure(item) >= floor for measure, floor in zip(measures, least, strict=True))]
+        kept = [*named, *others[: max(0, 2 - len(named))]]
+    elif query.shape is Shape.FACT:
+        best = sorted(named or pool, key=lambda item: item.score, reverse=True)
+        kept = [item for item in best[:2] if item.score >= FACT_SHARE * best[0].score]
+    else:
+        kept = [item for item in pool if relevance(item, pool) >= LIST_THRESHOLD] or pool[:1]
+    if query.carried or any(answerable(query, item, retriever) >= ANSWERABLE_THRESHOLD for item in kept[:2]):
+        return kept
+    return []
 
 
 def _ranked(query: Query, found: Sequence[Evidence], retriever: Retriever) -> list[Evidence]:
-    return sorted(retriever.with_spans(query.topic, found), key=standing, reverse=True)
+    pool = retriever.with_spans(query.topic, found)
+    return sorted(pool, key=lambda item: relevance(item, pool), reverse=True)
 
 
 def _named(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
@@ -96,7 +124,7 @@ def _named(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
     for name in query.names:
         senses = [found[paper] for paper in name.papers if paper in found]
         if senses and not any(item.paper.id in chosen for item in senses):
-            best = max(senses, key=standing)
+            best = max(senses, key=lambda item: item.score)
             chosen[best.paper.id] = best
     return tuple(chosen.values())
 
@@ -107,10 +135,15 @@ def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
         return Gathered(reason=_nothing_passes(query))
     fields = {field for field, _, _ in query.filters.conditions} | ({query.order.field} if query.order else set())
     notes = []
-    for field, unknown in (("date", retriever.count_without("date")), ("author_count", retriever.count_without("author_count"))):
-        if (field in fields or field == "date" and "year" in fields) and unknown:
+    for field, unknown in (
+        ("date", retriever.count_without("date")),
+        ("author_count", retriever.count_without("author_count")),
+    ):
+        if (field in fields or (field == "date" and "year" in fields)) and unknown:
             what = "a date" if field == "date" else "a number of authors"
-            notes.append(f"{unknown} {'paper has' if unknown == 1 else 'papers have'} no record of {what} and cannot be counted.")
+            notes.append(
+                f"{unknown} {'paper has' if unknown == 1 else 'papers have'} no record of {what} and cannot be counted."
+            )
     return Gathered(kept=tuple(found), notes=tuple(notes))
 
 
@@ -121,7 +154,11 @@ def _nothing_passes(query: Query) -> str:
 def describe(filters: Filters) -> str:
     """The conditions in words: `year >= 2023, organization: microsoft`."""
     signs = {"eq": "=", "gte": "≥", "lte": "≤", "gt": ">", "lt": "<"}
-    return ", ".join(f"{field.replace('_', ' ')} {signs.get(operator, operator)} {value}" for field, operator, value in filters.conditions if field != "id")
+    return ", ".join(
+        f"{field.replace('_', ' ')} {signs.get(operator, operator)} {value}"
+        for field, operator, value in filters.conditions
+        if field != "id"
+    )
 
 
 def _not_covered(query: Query, named: bool) -> str:
@@ -129,4 +166,8 @@ def _not_covered(query: Query, named: bool) -> str:
 
 
 def _collisions(query: Query) -> tuple[str, ...]:
-    return tuple(f"“{name.name}” is the name of {len(name.papers)} papers here." for name in query.names if len(name.papers) > 1 and name.name)
+    return tuple(
+        f"“{name.name}” is the name of {len(name.papers)} papers here."
+        for name in query.names
+        if len(name.papers) > 1 and name.name
+    )

@@ -13,12 +13,18 @@ from rag.types import Named, Query, Shape
 
 # Words that ask for papers and say nothing about them.
 SCAFFOLD = STOPWORDS | frozenset(
-    "abstract abstracts another anything anyone anybody article articles available came come comes concern concerning count cover covers deal deals dealing describe "
-    "described discuss discusses drawn drew else every exist exists find found get gets give got hi hello hold holding interested kind know list look looking many "
-    "may much mention mentions need new recent number one ones paper papers please present publication publications published put read reading received relevant research "
-    "see shelf show something stuff study studies tell there thing things thanks topic want way work works written".split()
+    """
+    abstract abstracts another anything anyone anybody article articles available came come comes concern
+    concerning count cover covers deal deals dealing describe described discuss discusses drawn drew else every
+    exist exists find found get gets give got hi hello hold holding interested kind know list look looking many
+    may much mention mentions need new recent number one ones paper papers please present publication
+    publications published put read reading received relevant research see shelf show something stuff study
+    studies tell there thing things thanks topic want way work works written
+    """.split()
 )  # fmt: skip
-_PAPERS = r"(?:papers?|works?|research|studies|study|articles?|publications?|abstracts?|literature|surveys?|reviews?|ones?)"
+_PAPERS = (
+    r"(?:papers?|works?|research|studies|study|articles?|publications?|abstracts?|literature|surveys?|reviews?|ones?)"
+)
 _ASKS = r"what|how|why|when|where|who|whose|which|is|are|does|do|did|was|were|can|could|has|have|should|will|would|in|on|for|with|by|of|among|given"
 _LEAD = r"^(?:and|also|ok(?:ay)?|so|but|then|please|well)?,? ?(?:can you |could you |please |i'?m |i am |i |we |do you know )*"
 _LIST = re.compile(
@@ -30,15 +36,21 @@ _LIST = re.compile(
     r"|^(?:and )?(?:who|anyone|anybody|has anyone|has anybody|does anyone|does anybody)(?: else)? (?!wrote|is the|are the|authored)[a-z]",
     re.IGNORECASE,
 )
-_LIST_WITHIN = re.compile(rf"\b{_PAPERS} (?:on|about|that|which|using|with|from|of|since|by|in)\b|\b{_PAPERS}[.?!]?$", re.IGNORECASE)
+_LIST_WITHIN = re.compile(
+    rf"\b{_PAPERS} (?:on|about|that|which|using|with|from|of|since|by|in)\b|\b{_PAPERS}[.?!]?$", re.IGNORECASE
+)
 _COUNT = re.compile(rf"\b(?:how many|number of|count(?: of)?)(?: [\w'-]+){{0,3}}? {_PAPERS}\b", re.IGNORECASE)
 _COMPARE = re.compile(
     r"\bvs\.?(?!\w)|\bversus\b|\bcompar(?:e|ed|es|ing|ison)\b|\bcontrast\b|\bdiffer(?:s|ence|ences|ent)?\b|\b(?:each|both|respectively)\b|\bthan\b",
     re.IGNORECASE,
 )
-_COMPARE_ALONE = re.compile(r"^(?:compare|contrast)\b|\bversus\b|\bdifference between\b|\bcontrast\b.*\bwith\b|\b(?:two|three) papers\b", re.IGNORECASE)
+_COMPARE_ALONE = re.compile(
+    r"^(?:compare|contrast)\b|\bversus\b|\bdifference between\b|\bcontrast\b.*\bwith\b|\b(?:two|three) papers\b",
+    re.IGNORECASE,
+)
 _MEASURE = re.compile(
-    r"\b(?:scores?|accurac\w+|sizes?|numbers?|speed-?ups?|savings?|perplexit\w+|throughput|latency|percentage|share|costs?|F1|BLEU|MMLU|parameters?|rates?)\b|\d", re.IGNORECASE
+    r"\b(?:scores?|accurac\w+|sizes?|numbers?|speed-?ups?|savings?|perplexit\w+|throughput|latency|percentage|share|costs?|F1|BLEU|MMLU|parameters?|rates?)\b|\d",
+    re.IGNORECASE,
 )
 _PUBLISHED = re.compile(rf"\b(?:{_PAPERS}|published|released|dated|appeared|came out|new)\b", re.IGNORECASE)
 # What saved pages do not hold, and how a question for it sounds.
@@ -63,7 +75,7 @@ def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Qu
     stated = bool(conditions.filters or conditions.order)
     bare = not content_words(conditions.rest)
     shape = _shape(asked, conditions.rest, names, about_papers=stated and bare)
-    if stated and (bare or shape in (Shape.LIST, Shape.COUNT) or conditions.order and _PUBLISHED.search(asked)):
+    if stated and (bare or shape in (Shape.LIST, Shape.COUNT) or (conditions.order and _PUBLISHED.search(asked))):
         topic = "" if bare else conditions.rest
         return Query(asked, topic, shape, conditions.filters, conditions.order, names, missing=missing)
     # "what did X report in 2023" asks a fact: its figures are words to find, not conditions.
@@ -75,7 +87,11 @@ def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool)
         return Shape.COUNT
     listing = bool(_LIST.search(asked))
     sides = len({name.papers[0] for name in names})
-    if not listing and (_COMPARE.search(asked) and sides > 1 or _COMPARE_ALONE.search(asked) or names and re.search(r"\beach\b", asked)):
+    if not listing and (
+        (_COMPARE.search(asked) and sides > 1)
+        or _COMPARE_ALONE.search(asked)
+        or (names and re.search(r"\beach\b", asked))
+    ):
         return Shape.COMPARE
     if about_papers or listing:
         return Shape.LIST
@@ -101,14 +117,22 @@ def named_papers(text: str, ledger: Ledger, lexical: LexicalIndex) -> tuple[Name
     for start in range(len(found)):
         for end in range(start + 1, min(len(found), start + 12) + 1):
             written = " ".join(found[start:end])
-            for form in (written, re.sub(r"['’]s$|-based$", "", written), *(written.split("-")[:1] if end == start + 1 else ())):
+            for form in (
+                written,
+                re.sub(r"['’]s$|-based$", "", written),
+                *(written.split("-")[:1] if end == start + 1 else ()),
+            ):
                 grams.setdefault(key(form), (start, end, form))
     known = ledger.named([gram for gram in grams if len(gram) >= 2])
     taken: set[int] = set()
     result: list[tuple[int, Named]] = []
     for gram in sorted(known, key=lambda gram: (grams[gram][0] - grams[gram][1], -len(gram))):  # longest first
         start, end, written = grams[gram]
-        if taken & set(range(start, end)) or len(known[gram]) > SENSES or not _meant_as_name(gram, written, lexical, first=start == 0):
+        if (
+            taken & set(range(start, end))
+            or len(known[gram]) > SENSES
+            or not _meant_as_name(gram, written, lexical, first=start == 0)
+        ):
             continue
         taken |= set(range(start, end))
         result.append((start, Named(written, tuple(known[gram]))))

@@ -18,7 +18,10 @@ def verify(draft: Draft, checker: Checker) -> tuple[Claim, ...]:
     counts as no citation.
     """
     located = {citation.number: citation for citation in draft.citations if is_located(citation)}
-    return tuple(_verified(claim, [located[number] for number in claim.citations if number in located], checker) for claim in draft.claims)
+    return tuple(
+        _verified(claim, [located[number] for number in claim.citations if number in located], checker)
+        for claim in draft.claims
+    )
 
 
 def is_located(citation: Citation) -> bool:

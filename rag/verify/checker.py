@@ -14,7 +14,7 @@ from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
 from rag.verify import edits
-from rag.verify.features import WINDOW, Prepared, numbers, rouge_l_precision, token_similarity, word_coverage
+from rag.verify.features import NUMBER, WINDOW, Prepared, numbers, rouge_l_precision, token_similarity, word_coverage
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -49,7 +49,9 @@ class Checker:
         text = readable(stored)
         offsets = self._embedder.token_offsets(text)
         starts = range(0, max(len(offsets), 1), WINDOW)
-        windows = [text[offsets[at][0] : offsets[min(at + WINDOW, len(offsets)) - 1][1]] for at in starts] if offsets else []
+        windows = (
+            [text[offsets[at][0] : offsets[min(at + WINDOW, len(offsets)) - 1][1]] for at in starts] if offsets else []
+        )
         tokens = [vectors for _, vectors in self._embedder.embed_tokens(windows)]
         return Prepared(
             stored,
@@ -65,7 +67,14 @@ class Checker:
         """As `check`, for a source made ready by `prepare`."""
         said = readable(claim).strip()
         if not words(said) or not source.sentences:
-            return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, "there is nothing to check" if source.sentences else "there is no source to check against")
+            return Check(
+                Verdict.UNCHECKED,
+                0.0,
+                "",
+                0,
+                0,
+                "there is nothing to check" if source.sentences else "there is no source to check against",
+            )
         if verbatim := _verbatim(claim, source.text):
             return verbatim
         vector = self._embedder.embed([said])[0]
@@ -76,7 +85,16 @@ class Checker:
         reason = _objection(said, source, quote)
         if reason is None:
             verdict = Verdict.SUPPORTED if score >= THRESHOLD else Verdict.UNSUPPORTED
-            return Check(verdict, score, quote, start, end, "" if verdict is Verdict.SUPPORTED else "the source does not say this, or not in words close enough to tell")
+            return Check(
+                verdict,
+                score,
+                quote,
+                start,
+                end,
+                ""
+                if verdict is Verdict.SUPPORTED
+                else "the source does not say this, or not in words close enough to tell",
+            )
         verdict, why = reason
         return Check(verdict, min(score, CAP), quote, start, end, why)
 
@@ -85,7 +103,7 @@ class Checker:
         views = (
             rouge_l_precision(words(claim), source.words),
             word_coverage(claim, source.stems, self._embedder),
-            token_similarity(ids, tokens, source.tokens),
+            token_similarity(self._embedder.informativeness(ids), tokens, source.tokens),
             max(cosine, 0.0),
         )
         own = numbers(claim)
@@ -114,7 +132,11 @@ def _verbatim(claim: str, source: str) -> Check | None:
     at = source.find(said)
     spans = [(at, at + len(said))] if at >= 0 and _whole_words(source, at, at + len(said)) else []
     joined = f" {' '.join(wanted)} "
-    spans += [(start, end) for start, end in split_sentences(source) if joined in f" {' '.join(words(source[start:end]))} "] if not spans else []
+    spans += (
+        [(start, end) for start, end in split_sentences(source) if joined in f" {' '.join(words(source[start:end]))} "]
+        if not spans
+        else []
+    )
     if not spans:
         return None
     start, end = spans[0]
@@ -122,14 +144,16 @@ def _verbatim(claim: str, source: str) -> Check | None:
 
 
 def _whole_words(text: str, start: int, end: int) -> bool:
-    return not (text[start - 1 : start].isalnum() and text[start].isalnum()) and not (text[end : end + 1].isalnum() and text[end - 1].isalnum())
+    return not (text[start - 1 : start].isalnum() and text[start].isalnum()) and not (
+        text[end : end + 1].isalnum() and text[end - 1].isalnum()
+    )
 
 
 def _objection(said: str, source: Prepared, quote: str) -> tuple[Verdict, str] | None:
     if turned := edits.turned(said, [readable(source.text[start:end]) for start, end in source.sentences]):
         return Verdict.CONTRADICTED, turned
     if absent := edits.missing_numbers(said, readable(source.text)):
-        held = sorted(edits.NUMBER.findall(readable(quote)))
+        held = sorted(NUMBER.findall(readable(quote)))
         says = f"; the nearest sentence has {', '.join(held)}" if held else ""
         return Verdict.UNSUPPORTED, f"the number {', '.join(absent)} does not occur in the source{says}"
     if names := edits.missing_names(said, readable(source.text)):

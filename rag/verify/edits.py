@@ -12,7 +12,12 @@ from rag.index.lexical import STOPWORDS, terms, words
 from rag.ingest.names import looks_like_name
 from rag.verify.features import NUMBER, numbers
 
-_NEGATIONS = frozenset("not no never neither nor none nothing without cannot can't don't doesn't didn't isn't aren't wasn't weren't won't hardly fails failed fail unable lacks lack".split())
+_NEGATIONS = frozenset(
+    """
+    not no never neither nor none nothing without cannot can't don't doesn't didn't isn't aren't wasn't weren't
+    won't hardly fails failed fail unable lacks lack
+    """.split()
+)
 _OPPOSITES = (
     ("increase increases increased increasing raise raises raised grow grows grew rise rises rose boost boosts boosted", "decrease decreases decreased decreasing reduce reduces reduced reducing lower lowers lowered drop drops dropped fall falls fell cut cuts shrink shrinks"),
     ("improve improves improved improving improvement improvements enhance enhances enhanced better best gain gains", "degrade degrades degraded degrading degradation worsen worsens worsened worse worst hurt hurts harm harms harmed loss losses"),
@@ -43,7 +48,11 @@ def missing_names(claim: str, source: str) -> list[str]:
     """Names of the claim (LoLCATs, GPT-4) that the source does not hold in any spelling."""
     folded = _letters(source)
     found = re.findall(r"[A-Za-z][\w'.+-]*\w", claim)
-    return [name for name in dict.fromkeys(found) if looks_like_name(name) and _letters(re.sub(r"s$", "", name)) not in folded]
+    return [
+        name
+        for name in dict.fromkeys(found)
+        if looks_like_name(name) and _letters(re.sub(r"s$", "", name)) not in folded
+    ]
 
 
 def turned(claim: str, sentences: Sequence[str]) -> str | None:
@@ -51,13 +60,21 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
     wanted = set(terms(claim))
     if not wanted:
         return None
-    shared, sentence = max(((len(wanted & set(terms(text))) / len(wanted), text) for text in sentences), default=(0.0, ""))
+    shared, sentence = max(
+        ((len(wanted & set(terms(text))) / len(wanted), text) for text in sentences), default=(0.0, "")
+    )
     covered = len(wanted & set(terms(sentence))) / max(len(set(terms(sentence))), 1)
     said, given = words(claim), words(sentence)
     for left, right in _DIRECTIONS:
         for ours, theirs in ((left, right), (right, left)):
             mine, other = ours & set(said), theirs & set(given)
-            if mine and other and not ours & set(given) and not theirs & set(said) and _aligned(claim, sentence, ours | theirs):
+            if (
+                mine
+                and other
+                and not ours & set(given)
+                and not theirs & set(said)
+                and _aligned(claim, sentence, ours | theirs)
+            ):
                 return f"the claim says “{min(mine)}” where the source says “{min(other)}”"
     if shared >= _ALIGNED and covered >= _COVERED and (len(_NEGATIONS & set(said)) - len(_NEGATIONS & set(given))) % 2:
         word = min(_NEGATIONS & set(said) or _NEGATIONS & set(given))

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from rag.index.embed import Embedder, Vectors
 from rag.index.lexical import STOPWORDS, terms, words
 
-# Word pieces of the encoder's vocabulary below this are characters and unused places; above it, words
-# stand roughly by falling frequency, so the rank in the vocabulary serves as an idf that needs no corpus
-# and is the same on every shelf (Zipf: frequency is about 1 / rank).
-FIRST_WORD = 1_996
 # Word pieces of a long source that one encoder call sees.
 WINDOW = 250
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d+(?:[.,]\d+)*")  # not the 19 of COVID-19
-UNITS = {word: number for number, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}  # fmt: skip
-UNITS |= {word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+UNITS = {word: number for number, word in enumerate("""
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+    """.split())}  # fmt: skip
+UNITS |= {
+    word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+}
 UNITS |= {"half": 50, "twice": 2, "double": 2, "thrice": 3, "hundred": 100, "thousand": 1000}
 
 
@@ -36,11 +37,6 @@ class Prepared:
     sentences: tuple[tuple[int, int], ...]
     sentence_vectors: Vectors
     tokens: Vectors
-
-
-def informativeness(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """ln(1 + rank) for each word piece; pieces that are no words weigh nearly nothing."""
-    return np.asarray(np.log1p(np.maximum(ids - FIRST_WORD, 0) + 0.05))
 
 
 def rouge_l_precision(claim: Sequence[str], source: Sequence[str]) -> float:
@@ -63,19 +59,18 @@ def word_coverage(claim: str, source_stems: frozenset[str], embedder: Embedder) 
     for word in words(claim):
         if word in STOPWORDS:
             continue
-        weight = float(informativeness(np.array(embedder.token_ids(word) or [0])).max())
+        weight = float(embedder.informativeness(np.array(embedder.token_ids(word) or [0])).max())
         stem = terms(word)
         total += weight
         held += weight if stem and stem[0] in source_stems else 0.0
     return held / total if total else 0.0
 
 
-def token_similarity(ids: NDArray[np.int64], claim: Vectors, source: Vectors) -> float:
+def token_similarity(weights: NDArray[np.float64], claim: Vectors, source: Vectors) -> float:
     """Mean over the claim's word pieces of their greatest cosine in the source, weighed by informativeness
     (BERTScore's recall with idf; Zhang et al., 2020)."""
     if not len(claim) or not len(source):
         return 0.0
-    weights = informativeness(ids)
     return float((weights * (claim @ source.T).max(axis=1).clip(0, 1)).sum() / weights.sum())
 
 

