@@ -18,7 +18,7 @@ from rag.errors import ShelfMissing, UsageError, WriterError
 from rag.index.shelf import Shelf
 from rag.ingest.pipeline import Progress, ingest
 from rag.ingest.repair import readable
-from rag.retrieve.context import Turn, understand
+from rag.retrieve.context import TURNS, Turn, understand
 from rag.retrieve.evidence import Gathered, gather
 from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Draft, Evidence, Filters, IngestReport, Query
@@ -150,10 +150,9 @@ class Assistant:
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         yield Event("status", "searching")
-        query = understand(
-            asked, shelf.ledger, shelf.lexical, [self._turn(turn) for turn in history][-4:], to_filters(filters)
-        )
-        gathered = gather(query, Retriever(shelf))
+        turns = [self._turn(turn) for turn in history[-TURNS:]]
+        readings = understand(asked, shelf.ledger, shelf.lexical, turns, to_filters(filters))
+        query, gathered = gather(readings, Retriever(shelf))
         clock.lap("retrieve")
         draft: Draft | None = None
         if gathered.kept:
@@ -192,7 +191,7 @@ class Assistant:
             return Turn(turn.question, tuple(paper.id for paper, _ in turn.papers))
         if isinstance(turn, str):
             shelf = self.shelf
-            found = gather(understand(_question(turn), shelf.ledger, shelf.lexical), Retriever(shelf)).kept
+            found = gather(understand(_question(turn), shelf.ledger, shelf.lexical), Retriever(shelf))[1].kept
             return Turn(turn, tuple(item.paper.id for item in found))
         if "question" not in turn:
             raise UsageError(

@@ -33,14 +33,13 @@ PLANTED = (
 PAPERS = [
     {
         "title": f"Zebra stripes against biting flies {PLANTED}",
-        "abstract": "Zebra stripes confuse biting flies, which land 40% less often on striped hides"
-        f" {PLANTED} than on plain ones. The pattern was painted on 20 horses in one field.",
+        "abstract": f"Zebra stripes confuse biting flies {PLANTED}. The pattern was painted on 20 horses in one field.",
         "date": "2024-05-01",
         "organization": {"slug": "museum", "name": "Museum <b>of</b> Hides"},
     },
     {
-        "title": "Why zebra stripes do not cool the animal",
-        "abstract": "Zebra stripes neither cool nor warm the animal. Biting flies alone explain where striped hides occur.",
+        "title": "Zebra stripes do not cool the animal",
+        "abstract": "Zebra stripes confuse biting flies and cool nothing. Thermometers on 12 hides agreed all day.",
         "date": "2021-03-04",
     },
     {
@@ -49,7 +48,7 @@ PAPERS = [
         "date": "2019-01-01",
     },
 ]
-QUESTION = "how do zebra stripes affect biting flies on hides?"
+QUESTION = "which papers say that zebra stripes confuse biting flies?"
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def test_question_and_follow_up_in_the_browser(address: str, page: Page):
     expect(evidence).to_contain_text("2 papers cited")
     expect(chat).to_contain_text("[1]")
     expect(chat).to_contain_text(re.compile(r"Statements checked: \d supported"))
-    expect(evidence.locator("mark").first).to_contain_text("flies")
+    expect(evidence.locator("mark").first).to_contain_text("Zebra stripes confuse biting flies")
     expect(evidence.locator("li").first).to_have_text(re.compile(r"Supported \[1\]"))
     planted = evidence.locator("article", has_text="Zebra stripes against biting flies")
     expect(planted).to_contain_text("2024-05-01 · Museum <b>of</b> Hides")
@@ -117,7 +116,7 @@ def test_question_and_follow_up_in_the_browser(address: str, page: Page):
     box.fill("which of those is from 2021?")
     box.press("Enter")
     expect(evidence).to_contain_text("1 paper cited")
-    expect(evidence.locator("h3")).to_have_text("[1] Why zebra stripes do not cool the animal")
+    expect(evidence.locator("h3")).to_have_text("[1] Zebra stripes do not cool the animal")
 
     page.get_by_role("button", name="Clear").last.click()
     expect(evidence).to_contain_text("The papers an answer cites appear here")

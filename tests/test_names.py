@@ -16,7 +16,7 @@ def of(title: str, abstract: str = "") -> set[str]:
 
 @pytest.mark.parametrize(("name", "wanted"), [("LLM.int8()", "llmint8"), ("KNN-LM", "knnlm"), ("Talking Heads", "talkingheads"), ("a_b", "ab"), ("Größe", "grösse"), ("?!", "")])
 def test_key(name: str, wanted: str):
-    assert key(name) == wanted.replace("grösse", "größe".casefold())
+    assert key(name) == wanted
 
 
 @pytest.mark.parametrize("word", ["LoLCATs", "mGPT", "KNN-LM", "int8", "LLaMA", "DeltaNet", "T5", "ReBERT-base"])

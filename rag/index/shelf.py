@@ -147,7 +147,7 @@ class Shelf:
 
     def _rebuild_vectors(self) -> None:
         """Chroma anew from the ledger's vectors; nothing is embedded."""
-        if self.vectors.count() or self.vectors.damaged:
+        if self.vectors.damaged or self.vectors.count():
             self.vectors.clear()
         for held, vectors in self.ledger.all_passages(REBUILD_BATCH):
             self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])

@@ -29,8 +29,8 @@ def merge_papers(kept: Paper, other: Paper) -> Paper:
     return replace(kept, **filled, sources=sources)
 
 
-def _certainty(paper: Paper) -> tuple[bool, bool]:
-    return paper.year is not None and not paper.year_inferred, paper.date is not None
+def _certainty(paper: Paper) -> tuple[bool, bool, bool]:
+    return paper.year is not None and not paper.year_inferred, paper.date is not None, paper.year is not None
 
 
 def aliases(paper: Paper) -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from rag.index.ledger import Ledger
 from rag.index.lexical import LexicalIndex
+from rag.ingest.names import LONGEST_NAME
 from rag.retrieve.query import content_words, understand_alone
-from rag.types import Filters, Named, Query, Shape
+from rag.types import Filters, Named, Paper, Query, Shape
 
 # How many turns back a question may refer; older ones are forgotten.
 TURNS = 3
@@ -30,8 +31,12 @@ _THAT_CLAUSE = re.compile(
     r"\b(?:papers?|models?|methods?|work|something|anything|those|one) that\b|\bthat (?:is|are|was|were|do|does|use|uses|can|has|have)\b",
     re.IGNORECASE,
 )
+_SINGULAR = re.compile(r"\b(?:it|its|itself|this|that|he|she)\b", re.IGNORECASE)
+_PLURAL = re.compile(r"\b(?:they|their|them|these|those|both|each)\b", re.IGNORECASE)
 _ELLIPSIS = re.compile(r"^(?:and|but|so|then|what about|how about|same)\b", re.IGNORECASE)
-_OTHERS = re.compile(r"\b(?:else|others?|another|instead|similar|like that|besides)\b", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\belse\b|\bothers?\b|\banother\b|\bwho\b.*\binstead\b|\bsimilar\b|\b(?:something|anything) like (?:that|it)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,52 +49,67 @@ class Turn:
 
 def understand(
     question: str, ledger: Ledger, lexical: LexicalIndex, history: Sequence[Turn] = (), filters: Filters = Filters()
-) -> Query:
-    """What `question` asks for, given the turns before it and the filters set beside it."""
-    query = understand_alone(question, ledger, lexical)
-    if history and query.missing is None:
+) -> tuple[Query, ...]:
+    """What `question` may ask for, likeliest reading first, given the turns before it and the filters set beside it.
+
+    Without a history there is one reading. With one, a question that seems to lean on it is read so first
+    and by itself second, and the other way round; the first reading that the shelf answers is taken.
+    """
+    alone = understand_alone(question, ledger, lexical)
+    readings = [alone]
+    if history and alone.missing is None:
         previous = understand_alone(history[-1].question, ledger, lexical)
         subject = next((turn.papers for turn in reversed(history[-TURNS:]) if turn.papers), ())
-        query = _resolved(query, previous, subject)
-    return replace(query, filters=query.filters.and_also(filters))
+        names = {key: _short_name(paper) for key, paper in ledger.papers(subject[:SUBJECTS]).items()}
+        leaning = _resolved(alone, previous, subject, names)
+        if leaning is not alone:
+            bound = alone.topic == "" or leaning.carried or leaning.excluded
+            readings = [leaning] if bound else [leaning, alone]
+        elif subject and not alone.names and not alone.filters and len(subject) <= SUBJECTS:
+            readings = [alone, _about(alone, names)]
+    return tuple(replace(reading, filters=reading.filters.and_also(filters)) for reading in readings)
 
 
-def _resolved(query: Query, previous: Query, subject: tuple[str, ...]) -> Query:
+def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: dict[str, str]) -> Query:
+    """`query` with what leans on the conversation filled in; the same object when nothing does."""
     asked = query.question
-    if subject and _THOSE.search(asked) and not query.names:
+    if subject and _THOSE.search(asked) and {paper for name in query.names for paper in name.papers} <= set(subject):
         return _about_those(query, subject)
     refers = bool(_PRONOUN.search(_THAT_CLAUSE.sub(" ", asked)))
-    elliptic = bool(_ELLIPSIS.search(asked)) or len(content_words(asked)) < 2
-    if not (refers or elliptic):
+    own = content_words(query.topic)
+    bare = len(own) < 2 and not (query.filters or query.order or query.names)
+    if not (refers or _ELLIPSIS.search(asked) or bare):
         return query
-    topic = " ".join(
-        [query.topic, *(word for word in content_words(previous.topic) if word not in content_words(query.topic))]
-    )
+    # What was asked before, without the names it was asked of.
+    spoken = {word for name in previous.names for word in content_words(name.name)}
+    before = [word for word in content_words(previous.topic) if word not in spoken and word not in own]
+    topic = " ".join([query.topic, *before]) if len(own) < 3 else query.topic
     if _OTHERS.search(asked):
-        excluded = (
-            subject
-            if re.search(r"\b(?:else|others?|another|instead)\b", asked, re.IGNORECASE) and len(subject) <= SUBJECTS
-            else ()
-        )
-        return replace(query, topic=topic, excluded=excluded)
-    if not subject:
-        return replace(query, topic=topic)
-    if query.filters and not content_words(query.topic):  # "and from 2023?"
+        return replace(query, topic=topic, excluded=subject if len(subject) <= SUBJECTS else ())
+    if query.filters and not own and subject:  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)
     if query.names:
-        if query.shape is Shape.COMPARE or (refers and re.search(r"\bcompare|differ|than\b", asked, re.IGNORECASE)):
+        if subject and (query.shape is Shape.COMPARE or (refers and re.search(r"\bcompare|differ|than\b", asked, re.I))):
             return replace(query, topic=topic, shape=Shape.COMPARE, names=_with_first(query.names, subject))
-        return replace(query, topic=topic)  # "and the Routing Transformer on the same set?"
-    if query.shape is Shape.LIST and not refers:
+        return replace(query, topic=" ".join([query.topic, *before]), shape=previous.shape)  # "and the Routing Transformer on the same set?"
+    if not subject or (query.shape is Shape.LIST and not refers):
         return replace(query, topic=topic)
     if len(subject) > SUBJECTS:
         return replace(query, topic=topic, filters=previous.filters.and_also(query.filters))
-    # "and what about its throughput?": the papers are given, so the words of the last question would only mislead.
-    return replace(
-        query,
-        names=tuple(Named("", (paper,)) for paper in subject),
-        topic=query.topic if len(content_words(query.topic)) > 1 else topic,
-    )
+    if _SINGULAR.search(asked) and not _PLURAL.search(asked):
+        names = dict(list(names.items())[:1])
+    return _about(replace(query, topic=topic), names)
+
+
+def _about(query: Query, names: dict[str, str]) -> Query:
+    """The question asked of these papers by name: "mGPT: what data was it trained on?"."""
+    named = tuple(Named("", (paper,)) for paper in names)
+    return replace(query, names=named, topic=f"{', '.join(names.values())}: {query.topic}", shape=Shape.FACT if query.shape is Shape.LIST else query.shape)
+
+
+def _short_name(paper: Paper) -> str:
+    head, colon, _ = paper.title.partition(": ")
+    return head if colon and len(head.split()) <= LONGEST_NAME else paper.title
 
 
 def _with_first(names: tuple[Named, ...], subject: tuple[str, ...]) -> tuple[Named, ...]:
@@ -100,4 +120,4 @@ def _with_first(names: tuple[Named, ...], subject: tuple[str, ...]) -> tuple[Nam
 def _about_those(query: Query, subject: tuple[str, ...]) -> Query:
     rest = _THOSE.sub(" ", query.topic)
     shape = query.shape if query.shape in (Shape.COUNT, Shape.COMPARE) else Shape.LIST
-    return replace(query, carried=subject, topic=rest if content_words(rest) else "", shape=shape)
+    return replace(query, carried=subject, names=(), topic=rest if content_words(rest) else "", shape=shape)

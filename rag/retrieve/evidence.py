@@ -39,8 +39,18 @@ class Gathered:
     notes: tuple[str, ...] = ()
 
 
-def gather(query: Query, retriever: Retriever) -> Gathered:
-    """Search, cut and decide whether the shelf answers."""
+def gather(readings: Sequence[Query], retriever: Retriever) -> tuple[Query, Gathered]:
+    """Search, cut and decide whether the shelf answers: the first reading of the question that it does answer,
+    or else the first reading with the reason why not."""
+    tried: list[tuple[Query, Gathered]] = []
+    for query in readings:
+        tried.append((query, _gather(query, retriever)))
+        if tried[-1][1].kept:
+            return tried[-1]
+    return tried[0]
+
+
+def _gather(query: Query, retriever: Retriever) -> Gathered:
     if query.missing:
         nearest = _named(query, retriever)
         return Gathered(nearest=nearest, reason=f"saved pages do not hold {query.missing}")
