@@ -30,6 +30,12 @@ lint: .venv/tests-installed
 eval: .venv/installed
 	$(BIN)/attest eval answers --out runs/answers
 
+# Scores the starter questions and renews README's transcript and table.
+results: .venv/installed
+	$(BIN)/attest eval answers --out runs/results
+	mkdir -p eval/results && cp runs/results/summary.json eval/results/
+	$(BIN)/python -m eval.readme
+
 bench: .venv/installed
 	$(BIN)/python -m eval.bench.side_by_side --peer-python $(PEER_PYTHON)
 

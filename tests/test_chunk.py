@@ -23,10 +23,18 @@ def paper(abstract: str, title: str = "Sleepy Owls") -> Paper:
     return Paper("id", title, abstract)
 
 
-SENTENCE = st.integers(1, 60).flatmap(lambda size: st.lists(st.sampled_from(["owls", "3.5", "e.g.", "bees,", "x" * 40, r"75\%", "(so)"]), min_size=size, max_size=size)).map(
-    lambda found: "We " + " ".join(found) + "."
+SENTENCE = (
+    st.integers(1, 60)
+    .flatmap(
+        lambda size: st.lists(
+            st.sampled_from(["owls", "3.5", "e.g.", "bees,", "x" * 40, r"75\%", "(so)"]), min_size=size, max_size=size
+        )
+    )
+    .map(lambda found: "We " + " ".join(found) + ".")
 )
-ABSTRACT = st.lists(SENTENCE | st.text(max_size=40), max_size=12).flatmap(lambda parts: st.sampled_from([" ", "\n", "  "]).map(lambda gap: gap.join(parts)))
+ABSTRACT = st.lists(SENTENCE | st.text(max_size=40), max_size=12).flatmap(
+    lambda parts: st.sampled_from([" ", "\n", "  "]).map(lambda gap: gap.join(parts))
+)
 
 
 def checked(abstract: str, title: str, tokens: int) -> list[Passage]:
@@ -85,16 +93,31 @@ def test_a_word_without_spaces_is_cut_between_characters():
     assert all(p.end - p.start <= 200 for p in found)
 
 
-@pytest.mark.parametrize(("title", "front"), [("Sleepy Owls", "Sleepy Owls. "), ("Do Owls Sleep?", "Do Owls Sleep? "), (r"Owls at 5\%", "Owls at 5%. "), ("w " * 99, "w " * 63 + "w. ")])
+@pytest.mark.parametrize(
+    ("title", "front"),
+    [
+        ("Sleepy Owls", "Sleepy Owls. "),
+        ("Do Owls Sleep?", "Do Owls Sleep? "),
+        (r"Owls at 5\%", "Owls at 5%. "),
+        ("w " * 99, "w " * 63 + "w. "),
+    ],
+)
 def test_embedding_text(title: str, front: str):
     record = paper("First one. Gain of 3.1times here.", title)
     assert embedding_text(record, Passage("id", 11, 33)) == f"{front}Gain of 3.1× here."
 
 
-@pytest.mark.parametrize("title", ["Sleepy Owls", "Electroencephalographically " * 20, "owl " * 70], ids=["short", "rare words", "many words"])
+@pytest.mark.parametrize(
+    "title",
+    ["Sleepy Owls", "Electroencephalographically " * 28, "owl " * 70],
+    ids=["short", "rare words", "many words"],
+)
 def test_the_encoder_sees_passages_to_the_last_word(title: str):
     embedder = Embedder.from_settings(Settings())
-    record = paper("The otorhinolaryngologist 17.25 times disagreed with ultracrepidarian owls, e.g. on x_{17}. " * 60, title.strip())
+    record = paper(
+        "The otorhinolaryngologist 17.25 times disagreed with ultracrepidarian owls, e.g. on x_{17}. " * 60,
+        title.strip(),
+    )
 
     def tokens(text: str) -> int:
         return len(embedder.token_ids(text))

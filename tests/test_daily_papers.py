@@ -43,7 +43,13 @@ def one(page: str, year: int | None = None) -> Paper:
 
 def test_variant_with_metadata():
     paper = one(HEADER + listing("Sleepy Owls", OWLS))
-    assert (paper.title, paper.abstract, paper.date, paper.year, paper.year_inferred) == ("Sleepy Owls", OWLS, "2023-05-24", 2023, False)
+    assert (paper.title, paper.abstract, paper.date, paper.year, paper.year_inferred) == (
+        "Sleepy Owls",
+        OWLS,
+        "2023-05-24",
+        2023,
+        False,
+    )
     assert (paper.author_count, paper.organization, paper.comment_count) == (6, None, None)
     assert paper.sources == (Source("p.txt", 13),)
 
@@ -57,12 +63,20 @@ def test_variant_without_metadata_and_heading():
 
 @pytest.mark.parametrize("gap", [0, 1, 2])
 def test_metadata_missing_on_one_record(gap: int):
-    whole = [listing("Sleepy Owls", OWLS), listing("Otters", LONG.strip(), "  • 1 authors", "Mar 15 2"), listing("Busy Bees", BEES)]
+    whole = [
+        listing("Sleepy Owls", OWLS),
+        listing("Otters", LONG.strip(), "  • 1 authors", "Mar 15 2"),
+        listing("Busy Bees", BEES),
+    ]
     whole[gap] = whole[gap].partition("  •")[0]
     papers, rejected = read(HEADER + "".join(whole), 2025)
     assert [p.title for p in papers] == ["Sleepy Owls", "Otters", "Busy Bees"]
     assert [p.abstract for p in papers] == [OWLS, LONG.strip(), BEES]
-    assert [p.author_count is None for p in papers] == [p.date is None for p in papers] == [index == gap for index in range(3)]
+    assert (
+        [p.author_count is None for p in papers]
+        == [p.date is None for p in papers]
+        == [index == gap for index in range(3)]
+    )
     assert not rejected
 
 
@@ -98,7 +112,12 @@ def test_organization_line(line: str, wanted: Organization):
 )
 def test_dates(when: str, year: int | None, date: str | None, inferred: bool, comments: int | None):
     paper = one(HEADER + listing("Sleepy Owls", OWLS, when=when), year)
-    assert (paper.date, paper.year, paper.year_inferred, paper.comment_count) == (date, int(date[:4]) if date else None, inferred, comments)
+    assert (paper.date, paper.year, paper.year_inferred, paper.comment_count) == (
+        date,
+        int(date[:4]) if date else None,
+        inferred,
+        comments,
+    )
     assert (paper.author_count, paper.organization) == (6, None)
 
 
@@ -117,7 +136,9 @@ def test_each_page_of_a_file_has_its_own_year():
     assert [p.date for p in read(old + new)[0]] == ["2020-03-01", "2021-03-02", "2024-03-01", "2025-03-02"]
 
 
-@pytest.mark.parametrize(("who", "count"), [("  • 1 authors", 1), ("  • 1 author", 1), ("  • 211 authors", 211), ("12 authors", 12)])
+@pytest.mark.parametrize(
+    ("who", "count"), [("  • 1 authors", 1), ("  • 1 author", 1), ("  • 211 authors", 211), ("12 authors", 12)]
+)
 def test_author_counts(who: str, count: int):
     assert one(HEADER + listing("Sleepy Owls", OWLS, who)).author_count == count
 
@@ -141,7 +162,9 @@ def test_a_title_with_a_middle_dot_is_no_metadata():
     assert not rejected
 
 
-@pytest.mark.parametrize("last", [BEES, listing("Busy Bees", BEES).partition("\n\n")[2].rstrip()], ids=["abstract", "metadata"])
+@pytest.mark.parametrize(
+    "last", [BEES, listing("Busy Bees", BEES).partition("\n\n")[2].rstrip()], ids=["abstract", "metadata"]
+)
 @pytest.mark.parametrize("glue", ["", "\n", "\n\n", "\r\n", "  \n \n", "\ufeff"])
 def test_pages_in_a_row(last: str, glue: str):
     first = HEADER + listing("Sleepy Owls", OWLS) + "Busy Bees\n\n" + last
@@ -155,8 +178,13 @@ def test_pages_in_a_row(last: str, glue: str):
 
 @pytest.mark.parametrize("change", [lambda t: t.replace("\n", "\r\n"), lambda t: t.replace("\n\n", "\n \t \n"), lambda t: "\ufeff" + t, lambda t: t + "\n\n  \n"],
                          ids=["crlf", "spaced blank lines", "bom", "blank end"])  # fmt: skip
-def test_line_ends_and_marks_change_nothing(change):  # noqa: ANN001
-    page = HEADER + listing("Sleepy Owls", OWLS) + listing("Busy Bees", BEES, "pondlab Pond Lab", "Jun 10, 2024 2") + f"Otters\n\n{LONG.strip()}"
+def test_line_ends_and_marks_change_nothing(change):
+    page = (
+        HEADER
+        + listing("Sleepy Owls", OWLS)
+        + listing("Busy Bees", BEES, "pondlab Pond Lab", "Jun 10, 2024 2")
+        + f"Otters\n\n{LONG.strip()}"
+    )
     assert len(read(page)[0]) == 3
     assert read(change(page)) == read(page)
 
@@ -166,17 +194,24 @@ def test_utf16_page():
     assert read(page.encode("utf-16")) == read(page)
 
 
-@pytest.mark.parametrize("tail", [LONG.strip(), "Code is at https://example.org/pond.", "They bark."], ids=["long", "code", "short"])
+@pytest.mark.parametrize(
+    "tail", [LONG.strip(), "Code is at https://example.org/pond.", "They bark."], ids=["long", "code", "short"]
+)
 @pytest.mark.parametrize("metadata", ["  • 6 authors\n·\nMay 24, 2023\n\n", ""], ids=["with metadata", "without"])
 def test_abstract_of_two_paragraphs(tail: str, metadata: str):
-    papers, rejected = read(HEADER + f"Otters\n\n{LONG.strip()}\n\n{tail}\n\n{metadata}Busy Bees\n\n{LONG.strip()}\n\n{metadata}")
+    papers, rejected = read(
+        HEADER + f"Otters\n\n{LONG.strip()}\n\n{tail}\n\n{metadata}Busy Bees\n\n{LONG.strip()}\n\n{metadata}"
+    )
     assert [p.title for p in papers] == ["Otters", "Busy Bees"]
     assert papers[0].abstract == f"{LONG.strip()}\n{tail}"
     assert not rejected
 
 
 def test_title_without_abstract():
-    papers, rejected = read(HEADER + f"Lonely Title\n\nSleepy Owls (Reprise)\n\n{LONG}\n\n  • 6 authors\n·\nMay 2, 2020\n\nNo Words\n\n  • 2 authors\n·\nMay 1\n\n{listing('Busy Bees', BEES)}")
+    papers, rejected = read(
+        HEADER
+        + f"Lonely Title\n\nSleepy Owls (Reprise)\n\n{LONG}\n\n  • 6 authors\n·\nMay 2, 2020\n\nNo Words\n\n  • 2 authors\n·\nMay 1\n\n{listing('Busy Bees', BEES)}"
+    )
     assert [(p.title, p.author_count) for p in papers] == [("Sleepy Owls (Reprise)", 6), ("Busy Bees", 6)]
     assert [(r.line, "title without an abstract" in r.reason) for r in rejected] == [(13, True), (23, True)]
 
@@ -184,13 +219,25 @@ def test_title_without_abstract():
 def test_orphan_metadata_and_orphan_abstract():
     papers, rejected = read(HEADER + f"  • 6 authors\n·\nMay 24\n\n{LONG}\n\n" + listing("Busy Bees", BEES))
     assert [(p.title, p.date) for p in papers] == [("Busy Bees", "2023-05-24")]
-    assert [(r.line, r.reason.split(":")[0]) for r in rejected] == [(13, "author and date line without a title before it"), (17, "abstract without a title before it")]
+    assert [(r.line, r.reason.split(":")[0]) for r in rejected] == [
+        (13, "author and date line without a title before it"),
+        (17, "abstract without a title before it"),
+    ]
 
 
 @pytest.mark.parametrize("bad", [1, 2, 3])
 def test_a_line_that_is_not_utf8_costs_its_record_only(bad: int):
-    parts = [b"Caf\xe9 Owls" if bad == 1 else b"Owls", OWLS.encode() + (b" na\xefve." if bad == 2 else b""), b"  \xb7 authors\n\xc2\xb7\nMay 1" if bad == 3 else b"2 authors"]
-    papers, rejected = read((HEADER + listing("Otters", LONG.strip())).encode() + b"\n\n".join(parts) + b"\n\n" + listing("Busy Bees", BEES).encode())
+    parts = [
+        b"Caf\xe9 Owls" if bad == 1 else b"Owls",
+        OWLS.encode() + (b" na\xefve." if bad == 2 else b""),
+        b"  \xb7 authors\n\xc2\xb7\nMay 1" if bad == 3 else b"2 authors",
+    ]
+    papers, rejected = read(
+        (HEADER + listing("Otters", LONG.strip())).encode()
+        + b"\n\n".join(parts)
+        + b"\n\n"
+        + listing("Busy Bees", BEES).encode()
+    )
     assert [p.title for p in papers] == ["Otters", "Busy Bees"]
     assert len(rejected) == 1
     assert "not UTF-8" in rejected[0].reason
@@ -206,12 +253,21 @@ def test_looks_like():
 
 # --- cut off anywhere ---
 
-FULL = (HEADER + listing("Sleepy Owls", OWLS) + listing("LLaVA-1.5: Otters", LONG.strip(), "pondlab Pond Lab", "Jun 10, 2024 2") + listing("Busy Bees", BEES, when="Mar 15 2")).rstrip()
+FULL = (
+    HEADER
+    + listing("Sleepy Owls", OWLS)
+    + listing("LLaVA-1.5: Otters", LONG.strip(), "pondlab Pond Lab", "Jun 10, 2024 2")
+    + listing("Busy Bees", BEES, when="Mar 15 2")
+).rstrip()
 BARE = SHORT_HEADER + f"Sleepy Owls\n\n{OWLS}\n\nLLaVA-1.5: Otters\n\n{LONG.strip()}\n\nBusy Bees\n\n{BEES}"
 ENDS = re.compile(r"[.!?…][\"')\]]*$")
 
 
-@pytest.mark.parametrize("page", [FULL, BARE, BARE.replace("\n", "\r\n"), BARE + "\n\n" + FULL], ids=["with metadata", "without", "crlf", "two pages"])
+@pytest.mark.parametrize(
+    "page",
+    [FULL, BARE, BARE.replace("\n", "\r\n"), BARE + "\n\n" + FULL],
+    ids=["with metadata", "without", "crlf", "two pages"],
+)
 def test_cut_at_every_byte(page: str):
     raw = page.encode()
     whole, rejected = read(raw)
@@ -224,7 +280,9 @@ def test_cut_at_every_byte(page: str):
         complete = [(p.title, p.abstract) for p, end in zip(whole, ends + later, strict=True) if end <= cut]
         assert found[: len(complete)] == complete, cut
         assert len(found) <= len(complete) + 1, cut
-        for paper in papers[len(complete) :]:  # at most one, cut off: whole by its look, and truly the beginning of the record
+        for paper in papers[
+            len(complete) :
+        ]:  # at most one, cut off: whole by its look, and truly the beginning of the record
             assert ENDS.search(paper.abstract), cut
             assert any(p.title == paper.title and p.abstract.startswith(paper.abstract) for p in whole), cut
         for paper in papers:
@@ -236,7 +294,11 @@ BLOCKS = st.sampled_from(["new", HEADER, "Sleepy Owls", OWLS, LONG, "  • 6 aut
                           "Dec 12", "Subscribe", "\ufeff", "·\n·\n·", "pond Pond Lab\n·\nFeb 30", "newnew", "Is it?"])  # fmt: skip
 
 
-@given(st.lists(BLOCKS | st.text(max_size=30), max_size=14), st.sampled_from(["\n", "\n\n", ""]), st.none() | st.integers(1990, 2100))
+@given(
+    st.lists(BLOCKS | st.text(max_size=30), max_size=14),
+    st.sampled_from(["\n", "\n\n", ""]),
+    st.none() | st.integers(1990, 2100),
+)
 def test_any_order_of_blocks_is_read_without_loss_of_order(blocks: list[str], glue: str, year: int | None):
     papers, rejected = read(glue.join(blocks).encode("utf-8", "replace"), year)
     for paper in papers:
@@ -277,7 +339,9 @@ def test_seed_counts():
 @pytest.mark.parametrize(("number", "lines"), [("000", 34), ("001", 40), ("003", 22), ("004", 0)])
 def test_every_date_line_of_the_seed_pages_is_parsed(number: str, lines: int):
     path = next(SEEDS.glob(f"{number}_*.txt"))
-    stated = [found.groups() for found in DATE_LINE.finditer(path.read_text(encoding="utf-8"))][1:]  # the first is the page's own day
+    stated = [found.groups() for found in DATE_LINE.finditer(path.read_text(encoding="utf-8"))][
+        1:
+    ]  # the first is the page's own day
     dated = [paper for paper in seed(path)[0] if paper.date]
     assert len(stated) == len(dated) == lines
     for (month, year, comments), paper in zip(stated, dated, strict=True):
@@ -296,7 +360,9 @@ def test_seed_organizations_and_author_counts():
     found = [paper.organization for paper in seed_papers() if paper.organization]
     assert found == [Organization("microsoft", "Microsoft"), Organization("ReactiveAI", "Reactive AI")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SEEDS.glob("*.txt")))
-    assert [p.author_count for p in seed_papers() if p.author_count] == [int(n) for n in re.findall(r"^\s*• (\d+) authors$", text, re.MULTILINE)]
+    assert [p.author_count for p in seed_papers() if p.author_count] == [
+        int(n) for n in re.findall(r"^\s*• (\d+) authors$", text, re.MULTILINE)
+    ]
 
 
 @seeds
@@ -308,5 +374,6 @@ def test_metadata_survives_whichever_page_comes_first(order: tuple[int, ...]):
         merged[paper.id] = merge_papers(merged[paper.id], paper) if paper.id in merged else paper
     best = {p.id: p for p in seed_papers() if p.date}
     assert {(p.id, p.date, p.author_count, p.organization) for p in merged.values()} == {
-        (p.id, *((best[p.id].date, best[p.id].author_count, best[p.id].organization) if p.id in best else (None,) * 3)) for p in seed_papers()
+        (p.id, *((best[p.id].date, best[p.id].author_count, best[p.id].organization) if p.id in best else (None,) * 3))
+        for p in seed_papers()
     }

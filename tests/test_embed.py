@@ -21,7 +21,9 @@ def test_order_and_batching_do_not_change_vectors(embedder):
 
 
 def test_meaning_is_in_the_vectors(embedder):
-    query, near, far = embedder.embed(["linear attention", "attention whose cost grows linearly", "a recipe for plum cake"])
+    query, near, far = embedder.embed(
+        ["linear attention", "attention whose cost grows linearly", "a recipe for plum cake"]
+    )
     assert query @ near > query @ far + 0.2
 
 

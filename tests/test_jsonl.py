@@ -20,7 +20,10 @@ BASE = {"title": "Sleepy Owls", "abstract": ABSTRACT}
 
 def read(*records: Any) -> list[Paper | Rejected]:
     """Records as they stand when they are bytes or text, else as JSON."""
-    lines = [item if isinstance(item, bytes) else (item if isinstance(item, str) else json.dumps(item)).encode() for item in records]
+    lines = [
+        item if isinstance(item, bytes) else (item if isinstance(item, str) else json.dumps(item)).encode()
+        for item in records
+    ]
     return list(jsonl.read(read_lines(io.BufferedReader(io.BytesIO(b"\n".join(lines))), "r.jsonl"), "r.jsonl"))
 
 
@@ -135,7 +138,9 @@ def test_what_is_wrong_is_rejected_with_its_reason(record: Any, says: str):
 
 
 def test_a_broken_line_costs_itself_only():
-    found = read(BASE, "{oops", "", "   ", {**BASE, "title": "Busy Bees"}, b"\xff\xfe", [1], {**BASE, "title": "Otters"})
+    found = read(
+        BASE, "{oops", "", "   ", {**BASE, "title": "Busy Bees"}, b"\xff\xfe", [1], {**BASE, "title": "Otters"}
+    )
     assert [(type(item).__name__, item.sources[0].position if isinstance(item, Paper) else item.line) for item in found] == [
         ("Paper", 1), ("Rejected", 2), ("Paper", 5), ("Rejected", 6), ("Rejected", 7), ("Paper", 8)]  # fmt: skip
 
@@ -173,13 +178,35 @@ def test_looks_like():
     assert not jsonl.looks_like("")
 
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
-KEYS = st.sampled_from(["id", "title", "abstract", "date", "year", "authors", "author_count", "organization", "comment_count", "url", "arxiv_id", "doi", "year_inferred"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+KEYS = st.sampled_from(
+    [
+        "id",
+        "title",
+        "abstract",
+        "date",
+        "year",
+        "authors",
+        "author_count",
+        "organization",
+        "comment_count",
+        "url",
+        "arxiv_id",
+        "doi",
+        "year_inferred",
+    ]
+)
 
 
 @given(st.lists(st.dictionaries(KEYS, VALUES) | st.text() | VALUES, max_size=6))
 def test_nothing_crashes_and_nothing_is_lost(records: list[Any]):
-    lines = [json.dumps(item) if not isinstance(item, str) else item.replace("\n", " ").replace("\r", " ") for item in records]
+    lines = [
+        json.dumps(item) if not isinstance(item, str) else item.replace("\n", " ").replace("\r", " ")
+        for item in records
+    ]
     found = read(*(line.encode("utf-8", "replace") for line in lines))
     filled = [number for number, line in enumerate(lines, 1) if line.strip()]
     assert [item.sources[0].position if isinstance(item, Paper) else item.line for item in found] == filled

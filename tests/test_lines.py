@@ -49,11 +49,25 @@ def test_any_bytes_are_read(raw: bytes):
     assert [line.number for line in found] == list(range(1, len(found) + 1))
     if not raw.startswith(lines.UTF16):
         assert len(found) == len(raw.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=False)) or b"\r" in raw
-        bad = [number for number, part in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1) if part.decode("utf-8", "ignore").encode() != part]
+        bad = [
+            number
+            for number, part in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
+            if part.decode("utf-8", "ignore").encode() != part
+        ]
         assert [line.number for line in found if line.problem] == bad
 
 
-@pytest.mark.parametrize(("raw", "texts"), [(b"", []), (b"a", ["a"]), (b"a\n", ["a"]), (b"a\r\nb\r\r\n", ["a", "b"]), (b"\n\na", ["", "", "a"]), (b"\xef\xbb\xbf", [])])
+@pytest.mark.parametrize(
+    ("raw", "texts"),
+    [
+        (b"", []),
+        (b"a", ["a"]),
+        (b"a\n", ["a"]),
+        (b"a\r\nb\r\r\n", ["a", "b"]),
+        (b"\n\na", ["", "", "a"]),
+        (b"\xef\xbb\xbf", []),
+    ],
+)
 def test_line_ends(raw: bytes, texts: list[str]):
     assert [line.text for line in read(raw)] == texts
 
@@ -66,7 +80,9 @@ def test_not_utf8_says_where_and_reads_on():
     assert second.text == "caf\ufffd au lait"
 
 
-@pytest.mark.parametrize(("length", "long"), [(99, False), (100, False), (101, True), (102, True), (250, True), (3_000, True)])
+@pytest.mark.parametrize(
+    ("length", "long"), [(99, False), (100, False), (101, True), (102, True), (250, True), (3_000, True)]
+)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_limit(monkeypatch: pytest.MonkeyPatch, length: int, long: bool, end: bytes, encoding: str):

@@ -33,7 +33,19 @@ def test_union_of_metadata():
 
 
 def test_kept_wins_where_both_speak():
-    other = replace(FULL, date="2020-01-01", year=2020, author_count=9, authors=("Cy",), organization=Organization("x", "X"), comment_count=0, url="u", arxiv_id="a", doi="d", title="OWLS")
+    other = replace(
+        FULL,
+        date="2020-01-01",
+        year=2020,
+        author_count=9,
+        authors=("Cy",),
+        organization=Organization("x", "X"),
+        comment_count=0,
+        url="u",
+        arxiv_id="a",
+        doi="d",
+        title="OWLS",
+    )
     assert merge_papers(FULL, other) == FULL
     assert merge_papers(other, FULL) == other
 
@@ -62,7 +74,16 @@ def test_dates_whichever_comes_first(one: tuple, two: tuple, wanted: tuple):
     assert when(merge_papers(dated(two), dated(one))) == wanted
 
 
-@pytest.mark.parametrize(("kept", "other", "wanted"), [("A b.", "A b. C d.", "A b. C d."), ("A b. C d.", "A b.", "A b. C d."), ("A b.", "X y z.", "A b."), ("", "X.", "X."), ("X.", "", "X.")])
+@pytest.mark.parametrize(
+    ("kept", "other", "wanted"),
+    [
+        ("A b.", "A b. C d.", "A b. C d."),
+        ("A b. C d.", "A b.", "A b. C d."),
+        ("A b.", "X y z.", "A b."),
+        ("", "X.", "X."),
+        ("X.", "", "X."),
+    ],
+)
 def test_abstract_that_goes_on_where_the_other_stops(kept: str, other: str, wanted: str):
     assert merge_papers(replace(BARE, abstract=kept), replace(BARE, abstract=other)).abstract == wanted
 
@@ -74,14 +95,19 @@ def test_sources_are_kept_in_order_once():
 
 def test_aliases():
     assert aliases(BARE) == []
-    assert aliases(replace(BARE, doi="https://doi.org/10.1/AbC", arxiv_id="arXiv:2401.00001v3")) == ["doi:10.1/abc", "arxiv:2401.00001"]
+    assert aliases(replace(BARE, doi="https://doi.org/10.1/AbC", arxiv_id="arXiv:2401.00001v3")) == [
+        "doi:10.1/abc",
+        "arxiv:2401.00001",
+    ]
 
 
 PAPER = st.builds(
     Paper, st.just("id"), st.sampled_from(["A", "B"]), st.sampled_from(["A b.", "A b. C d.", "X y."]), comment_count=st.none() | st.integers(0, 3),
     author_count=st.none() | st.integers(1, 3), doi=st.none() | st.sampled_from("xy"), sources=st.lists(st.builds(Source, st.sampled_from("fg"), st.integers(1, 2)), unique=True).map(tuple),
 )  # fmt: skip
-DATED = st.tuples(PAPER, st.sampled_from([STATED, STATED_YEAR, NONE, INFERRED, INFERRED_YEAR])).map(lambda pair: replace(pair[0], date=pair[1][0], year=pair[1][1], year_inferred=pair[1][2]))
+DATED = st.tuples(PAPER, st.sampled_from([STATED, STATED_YEAR, NONE, INFERRED, INFERRED_YEAR])).map(
+    lambda pair: replace(pair[0], date=pair[1][0], year=pair[1][1], year_inferred=pair[1][2])
+)
 
 
 @given(DATED, DATED)

@@ -14,7 +14,17 @@ def of(title: str, abstract: str = "") -> set[str]:
     return names(Paper("id", title, abstract))
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("LLM.int8()", "llmint8"), ("KNN-LM", "knnlm"), ("Talking Heads", "talkingheads"), ("a_b", "ab"), ("Größe", "grösse"), ("?!", "")])
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("LLM.int8()", "llmint8"),
+        ("KNN-LM", "knnlm"),
+        ("Talking Heads", "talkingheads"),
+        ("a_b", "ab"),
+        ("Größe", "grösse"),
+        ("?!", ""),
+    ],
+)
 def test_key(name: str, wanted: str):
     assert key(name) == wanted
 
@@ -40,7 +50,12 @@ def test_looks_like_a_word(word: str):
         ("SONT: Slow Owl Night Transformer for Bees", "", {"sont", "slowowlnighttransformer"}, set()),
         ("On Linearizing mGPT with LoLOWLs", "", {"mgpt", "lolowls"}, {"linearizing"}),
         ("Owls", "We propose Slow Night Owls (SNO), which hoot.", {"sno", "slownightowls"}, {"hoot"}),
-        ("Owls", "We use large language models (LLMs) and RAG (RAG).", {"owls"}, {"llms", "rag", "largelanguagemodels"}),
+        (
+            "Owls",
+            "We use large language models (LLMs) and RAG (RAG).",
+            {"owls"},
+            {"llms", "rag", "largelanguagemodels"},
+        ),
         ("Owls", "We present Hooter, a model. On bees, Hooter wins.", {"hooter"}, {"bees", "model", "we", "on"}),
         ("Owls", "We present Hooter, a model, once.", {"owls"}, {"hooter"}),
         ("Owls", "OwlBench is new. It extends OwlBench.", {"owlbench"}, set()),

@@ -15,7 +15,29 @@ def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in split_sentences(text)]
 
 
-PIECES = st.sampled_from(["We hoot. ", "text.To make ", "e.g. owls ", "et al. (2020) ", "3.5 ", "Why? ", "No! ", "\n", " ", "A. ", "L. Present", "https://a.b/C.D ", "...", '." ', "?) ", "\x1c", "\u2003", ".", "Ünd. Älle "])
+PIECES = st.sampled_from(
+    [
+        "We hoot. ",
+        "text.To make ",
+        "e.g. owls ",
+        "et al. (2020) ",
+        "3.5 ",
+        "Why? ",
+        "No! ",
+        "\n",
+        " ",
+        "A. ",
+        "L. Present",
+        "https://a.b/C.D ",
+        "...",
+        '." ',
+        "?) ",
+        "\x1c",
+        "\u2003",
+        ".",
+        "Ünd. Älle ",
+    ]
+)
 
 
 @given(st.text() | st.lists(PIECES | st.text(max_size=5)).map("".join))
@@ -85,12 +107,31 @@ def test_several_sentences(parts: list[str], gap: str):
     assert sentences(gap.join(parts)) == parts
 
 
-@pytest.mark.parametrize("parts", [["Owls read the text.", "To do so, they blink."], ["Is it so?", "Yes, it is so."], ["We made this.", "A, B and C follow."]])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["Owls read the text.", "To do so, they blink."],
+        ["Is it so?", "Yes, it is so."],
+        ["We made this.", "A, B and C follow."],
+    ],
+)
 def test_glued_sentences(parts: list[str]):
     assert sentences("".join(parts)) == parts
 
 
-@pytest.mark.parametrize("text", ["." * 50_000 + "a", "!?" * 25_000 + "x", "a." * 25_000, ". " * 25_000 + "b", "A. " * 20_000, '."' * 25_000 + "a", "(" * 50_000, "text.T" * 10_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "." * 50_000 + "a",
+        "!?" * 25_000 + "x",
+        "a." * 25_000,
+        ". " * 25_000 + "b",
+        "A. " * 20_000,
+        '."' * 25_000 + "a",
+        "(" * 50_000,
+        "text.T" * 10_000,
+    ],
+)
 def test_odd_texts_take_no_time(text: str):
     start = time.perf_counter()
     split_sentences(text)

@@ -22,8 +22,18 @@ def paper(title, abstract, **more):
 
 
 PAPERS = [
-    paper("Heron: Fast Sorting", "Heron sorts integers in linear time. It needs 12% less memory than quicksort.", year=2021, date="2021-05-04"),
-    paper("Crane: Slow Cooking", "Crane plans meals that simmer for hours. Guests preferred it by 3 to 1.", year=2024, author_count=3),
+    paper(
+        "Heron: Fast Sorting",
+        "Heron sorts integers in linear time. It needs 12% less memory than quicksort.",
+        year=2021,
+        date="2021-05-04",
+    ),
+    paper(
+        "Crane: Slow Cooking",
+        "Crane plans meals that simmer for hours. Guests preferred it by 3 to 1.",
+        year=2024,
+        author_count=3,
+    ),
 ]
 
 
@@ -52,7 +62,9 @@ def test_reopening_embeds_nothing(folder, monkeypatch):
         assert shelf.ledger.count() == (2, shelf.vectors.count())
 
 
-@pytest.mark.parametrize("damage", ["no chroma", "broken chroma", "no words", "broken words", "stale", "passage lost", "no state"])
+@pytest.mark.parametrize(
+    "damage", ["no chroma", "broken chroma", "no words", "broken words", "stale", "passage lost", "no state"]
+)
 def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypatch):
     match damage:
         case "no chroma":
@@ -66,7 +78,9 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
         case "stale":
             (folder / "state.json").write_text('{"revision": 0}')
         case "passage lost":
-            client = chromadb.PersistentClient(str(folder / "chroma"), settings=chromadb.Settings(anonymized_telemetry=False))
+            client = chromadb.PersistentClient(
+                str(folder / "chroma"), settings=chromadb.Settings(anonymized_telemetry=False)
+            )
             found = client.get_collection("passages", embedding_function=None)
             found.delete(ids=found.get()["ids"][:1])
             client.close()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ShelfIncompatible, UsageError
+from rag.ingest.merge import aliases
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage
 
@@ -249,16 +250,6 @@ class Ledger:
             str(row[0])
             for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")
         ]
-
-
-def aliases(paper: Paper) -> list[str]:
-    """What else identifies a paper: DOI, and arXiv id without its version."""
-    found = []
-    if paper.doi:
-        found.append(f"doi:{paper.doi.casefold().removeprefix('https://doi.org/')}")
-    if paper.arxiv_id:
-        found.append(f"arxiv:{paper.arxiv_id.casefold().removeprefix('arxiv:').split('v')[0]}")
-    return found
 
 
 def _paper(row: Sequence[str]) -> Paper:

@@ -42,6 +42,7 @@ class Shelf:
             ModelError: the embedding model is missing.
         """
         self.folder = folder
+        self._torn = False
         _prepare(folder, create)
         with contextlib.ExitStack() as opened:
             lock = ShelfLock(folder, settings.lock_wait)
@@ -84,6 +85,7 @@ class Shelf:
         flat = [(passage, paper) for paper, own in zip(papers, passages, strict=True) for passage in own]
         vectors = self.embedder.embed([embedding_text(paper, passage) for passage, paper in flat])
         self._state.unlink(missing_ok=True)
+        torn_before, self._torn = self._torn, True
         stored: list[tuple[Paper, Sequence[Passage] | None]] = [
             (paper, own) for paper, own in zip(papers, passages, strict=True)
         ]
@@ -91,6 +93,7 @@ class Shelf:
         kept = {passage.id for passage, _ in flat}
         self.vectors.delete([key for key in gone if key not in kept])
         self.vectors.upsert(flat, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in flat])
+        self._torn = torn_before
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The nearest passages as (paper id, cosine), best first; a damaged index is rebuilt and asked again."""
@@ -124,6 +127,8 @@ class Shelf:
         return self.folder / "state.json"
 
     def _mark(self) -> None:
+        if self._torn:
+            return  # interrupted between ledger and Chroma: the next opening rebuilds
         part = self.folder / "state.part"
         part.write_text(json.dumps({"revision": self.ledger.revision}), encoding="utf-8")
         part.replace(self._state)

@@ -45,7 +45,9 @@ class _Block:
     def is_metadata(self) -> bool:
         parts = [part.strip() for part in " ".join(self.lines).split("·")]
         known = any(AUTHORS.fullmatch(part) or DAY.fullmatch(part) for part in parts)
-        return len(self.text) < LONGEST_TITLE and ("·" in self.lines[:4] or (len(parts) > 1 and known) or bool(AUTHORS.fullmatch(self.text)))
+        return len(self.text) < LONGEST_TITLE and (
+            "·" in self.lines[:4] or (len(parts) > 1 and known) or bool(AUTHORS.fullmatch(self.text))
+        )
 
     @property
     def could_be_title(self) -> bool:
@@ -61,7 +63,9 @@ class _Listing:
 
 def looks_like(head: str) -> bool:
     """Whether the beginning of a file is that of a Daily Papers page."""
-    return any(marker in head for marker in MARKERS) or bool(re.search(r"^\s*•?\s*\d+ authors?\s*\n·", head, re.MULTILINE))
+    return any(marker in head for marker in MARKERS) or bool(
+        re.search(r"^\s*•?\s*\d+ authors?\s*\n·", head, re.MULTILINE)
+    )
 
 
 def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
@@ -144,7 +148,11 @@ def _without_header(page: list[_Block]) -> list[_Block]:
 
 def _inferred_year(found: list[_Listing | Rejected]) -> int | None:
     """The year after the latest stated one; None when the page states none."""
-    years = [day[2] for item in found if isinstance(item, _Listing) and item.metadata and (day := _day(item.metadata)) and day[2]]
+    years = [
+        day[2]
+        for item in found
+        if isinstance(item, _Listing) and item.metadata and (day := _day(item.metadata)) and day[2]
+    ]
     return max(years) + 1 if years else None
 
 
@@ -184,7 +192,9 @@ def _starts_listing(blocks: list[_Block], at: int) -> bool:
         return False
     # The last paragraph of an abstract ("Code is at ..."), when the title of another listing follows.
     is_paragraph = bool(WHOLE_END.search(blocks[at].text)) and not blocks[at].text.endswith("?")
-    return not (is_paragraph and following.could_be_title and not WHOLE_END.search(following.text) and at + 2 < len(blocks))
+    return not (
+        is_paragraph and following.could_be_title and not WHOLE_END.search(following.text) and at + 2 < len(blocks)
+    )
 
 
 def _paper(item: _Listing, name: str, year: int | None, inferred: bool, at_end: bool) -> Paper | Rejected:
@@ -195,7 +205,12 @@ def _paper(item: _Listing, name: str, year: int | None, inferred: bool, at_end: 
             line, reason = block.problem
             return Rejected(name, line, reason, f"{title}\n\n{abstract}")
     if at_end and item.metadata is None and not WHOLE_END.search(abstract):
-        return Rejected(name, item.title.number, f"the page ends in the middle of the abstract of {title!r}", f"{title}\n\n{abstract}")
+        return Rejected(
+            name,
+            item.title.number,
+            f"the page ends in the middle of the abstract of {title!r}",
+            f"{title}\n\n{abstract}",
+        )
     paper = Paper(id=paper_id(title), title=title, abstract=abstract, sources=(Source(name, item.title.number),))
     return _with_metadata(paper, item.metadata, year, inferred) if item.metadata else paper
 

@@ -37,7 +37,9 @@ def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iter
         given = str(record.get("id") or "")
         earlier, at = seen.setdefault(given, (paper.id, line.number)) if given else (paper.id, 0)
         if earlier != paper.id:
-            yield Rejected(name, line.number, f"id {given!r} was used on line {at} for another paper", line.text[:20_000])
+            yield Rejected(
+                name, line.number, f"id {given!r} was used on line {at} for another paper", line.text[:20_000]
+            )
         else:
             yield paper
 

@@ -42,12 +42,18 @@ def read_lines(stream: io.BufferedReader, name: str) -> Iterator[Line]:
             size = len(raw)
             while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
                 size += len(more)
-            yield Line(number, raw[:200].decode("utf-8", "replace"), f"a line of {size + len(more):,} bytes; the longest that is read is {MAX_LINE:,}")
+            yield Line(
+                number,
+                raw[:200].decode("utf-8", "replace"),
+                f"a line of {size + len(more):,} bytes; the longest that is read is {MAX_LINE:,}",
+            )
             continue
         try:
             yield Line(number, raw.decode("utf-8").rstrip("\r\n"))
         except UnicodeDecodeError as error:
-            problem = f"not UTF-8 text (byte 0x{raw[error.start]:02x} at column {error.start + 1}); convert the file to UTF-8"
+            problem = (
+                f"not UTF-8 text (byte 0x{raw[error.start]:02x} at column {error.start + 1}); convert the file to UTF-8"
+            )
             yield Line(number, raw.decode("utf-8", "replace").rstrip("\r\n"), problem)
 
 
@@ -63,7 +69,11 @@ def _wide_lines(stream: io.BufferedReader) -> Iterator[Line]:
                 beginning = line[:200]
                 while line and not line.endswith("\n"):
                     line = text.readline(MAX_LINE)
-                yield Line(number, beginning, f"a line of more than {MAX_LINE:,} characters; the longest that is read is {MAX_LINE:,}")
+                yield Line(
+                    number,
+                    beginning,
+                    f"a line of more than {MAX_LINE:,} characters; the longest that is read is {MAX_LINE:,}",
+                )
                 continue
             yield Line(number, line.rstrip("\r\n"))
     finally:

@@ -29,7 +29,11 @@ def key(name: str) -> str:
 def names(paper: Paper) -> set[str]:
     """Keys of the paper's names: its title, the words before the colon, name-like words of the title,
     abbreviations in brackets, and names that the abstract repeats."""
-    return {found for name in _written(paper) if len(found := key(name)) >= 2 and found not in GENERAL and not found.isdigit()}
+    return {
+        found
+        for name in _written(paper)
+        if len(found := key(name)) >= 2 and found not in GENERAL and not found.isdigit()
+    }
 
 
 def looks_like_name(word: str) -> bool:
@@ -55,7 +59,11 @@ def _written(paper: Paper) -> Iterator[str]:
     # What a paper proposes it says twice, capitalised within a sentence: "Ditto", "DeltaNet".
     repeated = Counter(WORD.findall(abstract))
     within = set(re.findall(r"(?<=[a-z,] )[A-Za-z][\w'.+-]*\w", abstract))
-    yield from (word for word, count in repeated.items() if count > 1 and (looks_like_name(word) or (word in within and word[0].isupper())))
+    yield from (
+        word
+        for word, count in repeated.items()
+        if count > 1 and (looks_like_name(word) or (word in within and word[0].isupper()))
+    )
 
 
 def _expansion(acronym: str, before: str) -> Iterator[str]:

@@ -62,7 +62,12 @@ class _Tally:
 
 
 def ingest(
-    shelf: Store, sources: Sequence[str | Path], *, format: str = "auto", page_year: int | None = None, progress: Callable[[Progress], None] | None = None
+    shelf: Store,
+    sources: Sequence[str | Path],
+    *,
+    format: str = "auto",
+    page_year: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Read `sources` into `shelf`. What cannot be read is reported and kept; everything else is stored.
 
@@ -129,7 +134,11 @@ def _open(path: Path | None) -> io.BufferedReader:
     """A file, or standard input for None, with a buffer as large as what is sniffed."""
     if path is not None:
         return io.BufferedReader(path.open("rb", buffering=0), HEAD)
-    return io.BufferedReader(sys.stdin.buffer.raw, HEAD) if isinstance(sys.stdin.buffer, io.BufferedReader) else io.BufferedReader(io.BytesIO(sys.stdin.buffer.read()))
+    return (
+        io.BufferedReader(sys.stdin.buffer.raw, HEAD)
+        if isinstance(sys.stdin.buffer, io.BufferedReader)
+        else io.BufferedReader(io.BytesIO(sys.stdin.buffer.read()))
+    )
 
 
 def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
@@ -177,7 +186,12 @@ def _flush(shelf: Store, tally: _Tally) -> None:
         tally.seen.add(key)
     if words or metadata:
         shelf.put(list(words.values()), list(metadata.values()))
-    tally.new, tally.updated, tally.unchanged, tally.merged = tally.new + new, tally.updated + updated, tally.unchanged + unchanged, tally.merged + merged
+    tally.new, tally.updated, tally.unchanged, tally.merged = (
+        tally.new + new,
+        tally.updated + updated,
+        tally.unchanged + unchanged,
+        tally.merged + merged,
+    )
 
 
 def _updated(known: Paper, paper: Paper, repeated: bool) -> Paper:
@@ -200,9 +214,14 @@ def _read(stream: io.BufferedReader, name: str, format: str, page_year: int | No
     text = head.decode("utf-16" if head[:2] in UTF16 else "utf-8-sig", "replace")
     if b"\0" in head and head[:2] not in UTF16:
         raise IngestError("a binary file, not text", hint="save the page as text (UTF-8), or name a JSONL file")
-    chosen = format if format != "auto" else next((key for key, reader in FORMATS.items() if reader.looks_like(text)), None)
+    chosen = (
+        format if format != "auto" else next((key for key, reader in FORMATS.items() if reader.looks_like(text)), None)
+    )
     if chosen is None:
-        raise IngestError("no papers: neither a saved Daily Papers page nor JSON lines", hint=f"if it is one, say so with --format {'|'.join(FORMATS)}")
+        raise IngestError(
+            "no papers: neither a saved Daily Papers page nor JSON lines",
+            hint=f"if it is one, say so with --format {'|'.join(FORMATS)}",
+        )
     found = False
     for item in FORMATS[chosen].read(read_lines(stream, name), name, page_year):
         found = True
@@ -247,7 +266,11 @@ def _folder(folder: Path) -> tuple[list[Path | None], list[Rejected]]:
         rejected.append(Rejected(_shown(error.filename), 0, f"cannot be read: {error.strerror}"))
 
     for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not (Path(parent) / name / "ledger.sqlite").exists())
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not os.path.exists(Path(parent) / name / "ledger.sqlite")
+        )
         for name in sorted(names):
             path = Path(parent) / name
             if name.startswith("."):

@@ -18,9 +18,15 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\([%&_#$])", r"\1"),
         (r"``|''", '"'),
         (r"\\url\{([^{}]*)\}", r" (\1)"),
-        (r"\\(?:textit|textbf|texttt|textsc|textrm|text|emph|mathrm|mathbf|mathcal|mathbb|underline)\{([^{}]*)\}", r"\1"),
+        (
+            r"\\(?:textit|textbf|texttt|textsc|textrm|text|emph|mathrm|mathbf|mathcal|mathbb|underline)\{([^{}]*)\}",
+            r"\1",
+        ),
         (r"\{\\(?:it|bf|tt|em|sc|rm)\s+([^{}]*)\}", r"\1"),
-        (r"\{?\\(alpha|beta|gamma|delta|epsilon|varepsilon|lambda|mu|sigma|theta|tau|pi|eta|rho|phi|psi|omega)\b\}?", r"\1"),
+        (
+            r"\{?\\(alpha|beta|gamma|delta|epsilon|varepsilon|lambda|mu|sigma|theta|tau|pi|eta|rho|phi|psi|omega)\b\}?",
+            r"\1",
+        ),
         (r"(?<=\d)(?:\s*\\times|times)\b", "×"),
         (r"(?<=\d) ?(?:\\pm|pm) ?(?=\d)", " ± "),
         (r"\\(?:rightarrow|to)\b|\brightarrow\b", "→"),
@@ -57,4 +63,6 @@ def readable(text: str) -> str:
     return text
 
 
-_SUSPECT = re.compile(r"[\\~^_${}`\n\t]|''|  |\dtimes|\dpm| pm \d|\b(?:sim|approx|geq?|leq?|rightarrow)\b|sim\d|ge\d|le\d|(?:left\(|right\))|[a-z]{2}[.!?][A-Z]")
+_SUSPECT = re.compile(
+    r"[\\~^_${}`\n\t]|''|  |\dtimes|\dpm| pm \d|\b(?:sim|approx|geq?|leq?|rightarrow)\b|sim\d|ge\d|le\d|(?:left\(|right\))|[a-z]{2}[.!?][A-Z]"
+)

@@ -27,7 +27,12 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     start = len(text) - len(text.lstrip())
     for end in _END.finditer(text):
         cut = end.start() + len(end.group().rstrip())
-        if cut > start and end.end() < len(text) and _ends(text, end.start(), end.end()) and not (cut == end.end() and _in_name(text, start, end.start())):
+        if (
+            cut > start
+            and end.end() < len(text)
+            and _ends(text, end.start(), end.end())
+            and not (cut == end.end() and _in_name(text, start, end.start()))
+        ):
             spans.append((start, cut))
             start = end.end()
     stop = len(text.rstrip())
@@ -53,6 +58,8 @@ def _ends(text: str, stop: int, after: int) -> bool:
         return True
     last = word[1]
     # "John F. Kennedy", "met A. B. Smith", but not "the sequence length L. Present models".
-    named = re.search(r"(?:^|[.(] ?|[A-Z][a-z]*\.? )$", text[max(0, stop - 20) : stop - 1]) or re.match(r"[A-Z]\.\s", text[after : after + 3])
+    named = re.search(r"(?:^|[.(] ?|[A-Z][a-z]*\.? )$", text[max(0, stop - 20) : stop - 1]) or re.match(
+        r"[A-Z]\.\s", text[after : after + 3]
+    )
     is_initial = len(last) == 1 and last.isupper() and bool(named)
     return not (is_initial or last.casefold().strip(".") in _ABBREVIATIONS or last.casefold() in _ABBREVIATIONS)

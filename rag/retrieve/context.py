@@ -78,13 +78,14 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     refers = bool(_PRONOUN.search(_THAT_CLAUSE.sub(" ", asked)))
     own = content_words(query.topic)
     bare = len(own) < 2 and not (query.filters or query.order or query.names)
-    if not (refers or _ELLIPSIS.search(asked) or bare):
+    others = bool(subject and _OTHERS.search(asked))
+    if not (refers or others or bare or _ELLIPSIS.search(asked)):
         return query
     # What was asked before, without the names it was asked of.
     spoken = {word for name in previous.names for word in content_words(name.name)}
     before = [word for word in content_words(previous.topic) if word not in spoken and word not in own]
     topic = " ".join([query.topic, *before]) if len(own) < 3 else query.topic
-    if _OTHERS.search(asked):
+    if others:
         return replace(query, topic=topic, excluded=subject if len(subject) <= SUBJECTS else ())
     if query.filters and not own and subject:  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)

@@ -113,7 +113,9 @@ def _kept(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retri
         kept = [item for item in best[:2] if item.score >= FACT_SHARE * best[0].score]
     else:
         kept = [item for item in pool if relevance(item, pool) >= LIST_THRESHOLD] or pool[:1]
-    if query.carried or any(answerable(query, item, retriever) >= ANSWERABLE_THRESHOLD for item in kept[:2]):
+    # Sides that are named are compared as asked: each holds only part of the question's words.
+    asked_for = query.carried or (query.shape is Shape.COMPARE and len(named) > 1)
+    if asked_for or any(answerable(query, item, retriever) >= ANSWERABLE_THRESHOLD for item in kept[:2]):
         return kept
     return []
 

@@ -1,0 +1,71 @@
+"""README's transcript and results table, made from a real run: `python -m eval.readme` (`--check` only compares)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from eval.cases import DATASETS
+from rag import render
+from rag.assistant import Assistant
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+SUMMARY = ROOT / "eval" / "results" / "summary.json"
+QUESTION = "which papers compare hybrid linear attention ratios?"
+ROWS = {
+    "list_f1": "list questions: F1 of the papers",
+    "fact_first": "fact questions: the right paper first",
+    "fact_answer": "fact questions: the expected words stand in the answer",
+    "compare_papers": "comparisons: every side, and at most one paper more",
+    "metadata_exact": "metadata questions: exactly the right papers",
+    "followup_papers": "follow-up questions: the right papers among the answer's",
+    "abstained": "unanswerable questions: says so",
+    "false_abstention": "answerable questions: wrongly says that the shelf does not say",
+    "citations_located": "citations: the quote stands verbatim at its offsets",
+}
+
+
+def transcript() -> str:
+    """What `make demo` prints for the question."""
+    with tempfile.TemporaryDirectory() as folder, Assistant.open(folder) as assistant:
+        assistant.ingest([DATASETS / "papers.jsonl"])
+        answer = assistant.ask(QUESTION)
+    return f'```\n$ attest ask "{QUESTION}"\n\n{render.to_terminal(answer)}\n```'
+
+
+def results() -> str:
+    """The table of the committed run."""
+    summary = json.loads(SUMMARY.read_text(encoding="utf-8"))
+    lines = ["| | mean | 95 % interval | questions |", "|---|---|---|---|"]
+    for name, text in ROWS.items():
+        figure = summary[name]
+        lines.append(
+            f"| {text} | {figure['mean']:.2f} | {figure['low']:.2f} to {figure['high']:.2f} | {figure['n']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def renewed(text: str) -> str:
+    """README with both blocks as they are now."""
+    for name, block in (("transcript", transcript()), ("results", results())):
+        head, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"<!-- /{name} -->")
+        text = f"{head}{start}{block}\n{end}{tail}"
+    return text
+
+
+def main() -> int:
+    """Rewrite README, or with `--check` exit 1 when it is stale."""
+    old = README.read_text(encoding="utf-8")
+    new = renewed(old)
+    if "--check" in sys.argv[1:]:
+        return int(new != old)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
