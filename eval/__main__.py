@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         minima = dict(_minimum(item) for item in arguments.min)
+        if arguments.out:
+            _make(arguments.out)
         records = _run(arguments)
         summary = summarize(records)
         print(table(summary))
@@ -121,11 +123,18 @@ def table(summary: dict[str, dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
+def _make(folder: Path) -> None:
+    """The run folder, made before the run: a wrong path must not cost its results."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+
+
 def _write(
     folder: Path, records: Sequence[Record], summary: dict[str, dict[str, float]], suites: Sequence[str]
 ) -> None:
     """`records.jsonl`, `summary.json` (the same bytes for the same results), `manifest.json` and `report.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "records.jsonl").write_text(
         "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
     )

@@ -46,22 +46,27 @@ class LabelledClaim:
     label: int
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file, one a line.
 
     Raises:
-        UsageError: the file cannot be read, or a line is no JSON object.
+        UsageError: the file cannot be read, or a line is no JSON object with the keys needed.
     """
     try:
         with path.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     try:
-                        yield dict(json.loads(line))
+                        row = dict(json.loads(line))
                     except (ValueError, TypeError) as error:
                         raise UsageError(f"{path}:{number}: {error}") from error
+                    if absent := [key for key in needed if key not in row]:
+                        raise UsageError(f"{path}:{number}: no {', '.join(absent)}")
+                    yield row
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error}") from error
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -76,7 +81,7 @@ def read_cases(path: Path) -> list[Case]:
             evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
             history=tuple(row.get("history", ())),
         )
-        for number, row in enumerate(read_lines(path), 1)
+        for number, row in enumerate(read_lines(path, "question"), 1)
     ]
 
 
@@ -96,10 +101,13 @@ def read_collections(folder: Path) -> list[Collection]:
 
 def _collection(folder: Path) -> Collection:
     relevance: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        query, document, grade = line.split("\t")
-        relevance.setdefault(query, {})[document] = int(float(grade))
-    queries = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl")}
+    try:
+        for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+            query, document, grade = line.split("\t")
+            relevance.setdefault(query, {})[document] = int(float(grade))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder / 'qrels.tsv'} cannot be read: {error}") from error
+    queries = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl", "_id", "text")}
     return Collection(
         folder.name, folder / "corpus.jsonl", {key: queries[key] for key in relevance if key in queries}, relevance
     )
@@ -113,7 +121,7 @@ def read_claims(folder: Path) -> dict[str, list[LabelledClaim]]:
     return {
         path.stem: [
             LabelledClaim(str(row.get("id", number)), str(row["source"]), str(row["claim"]), int(row["label"]))
-            for number, row in enumerate(read_lines(path))
+            for number, row in enumerate(read_lines(path, "source", "claim", "label"))
         ]
         for path in paths
     }

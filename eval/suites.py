@@ -83,7 +83,7 @@ def score_answer(case: Case, answer: Answer, milliseconds: float) -> Record:
         }.get(case.kind, {"list_f1": f1})
         if case.answers:
             scored[f"{case.kind.replace('-', '')}_answer"] = float(
-                all(_said(expected, answer.text) for expected in case.answers)
+                not abstained and all(_said(expected, answer.text) for expected in case.answers)
             )
         if case.evidence:
             covered = [_covered(paper, quote, answer) for paper, quote in case.evidence]
@@ -140,7 +140,7 @@ def retrieval(options: Options) -> Iterator[Record]:
 def _fill(shelf: Shelf, collection: Collection) -> None:
     """Documents under their own ids: a collection may hold one title twice."""
     batch: list[Paper] = []
-    for row in read_lines(collection.documents):
+    for row in read_lines(collection.documents, "_id"):
         batch.append(Paper(id=str(row["_id"]), title=str(row.get("title") or ""), abstract=str(row.get("text") or "")))
         if len(batch) == INGEST_BATCH:
             shelf.put(batch)

@@ -19,7 +19,7 @@ from rag.index.shelf import Shelf
 from rag.ingest.pipeline import Progress, ingest
 from rag.ingest.repair import readable
 from rag.retrieve.context import TURNS, Turn, understand
-from rag.retrieve.evidence import Gathered, gather
+from rag.retrieve.evidence import SUGGESTIONS, Gathered, gather
 from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Draft, Evidence, Filters, IngestReport, Query
 from rag.verify.answer import verify
@@ -238,7 +238,7 @@ def _question(text: str) -> str:
 
 def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) -> Answer:
     reason = gathered.reason or "the language model found no answer in the papers that were retrieved"
-    nearest = gathered.nearest or gathered.kept[:3]
+    nearest = list({item.paper.id: item for item in (*gathered.kept, *gathered.nearest)}.values())[:SUGGESTIONS]
     text = f"{NOT_SAID}: {reason}."
     if nearest:
         text += "\n\nNearest papers, which may help:\n" + "\n".join(

@@ -25,7 +25,11 @@ NOTHING = 3
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    # argparse would take an option right after `eval` for one of its own.
+    own = given[:1] if given[:1] == ["eval"] else given
+    arguments = _parser().parse_args(own)
+    arguments.rest = given[len(own) :]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -85,8 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("jsonl", "bibtex", "csv"):
         kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name)
     command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
-    evaluate = command("eval", _eval, "score answers, retrieval and grounding offline", shelf=False)
-    evaluate.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="see: attest eval --help")
+    command("eval", _eval, "score answers, retrieval and grounding offline", shelf=False)
     return parser
 
 
@@ -242,7 +245,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _eval(arguments: argparse.Namespace) -> int:
     from eval.__main__ import main as evaluate
 
-    return evaluate(arguments.arguments)
+    return evaluate(arguments.rest)
 
 
 def _width() -> int:

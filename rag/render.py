@@ -9,6 +9,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from rag.ingest.repair import readable
 from rag.types import Answer, Check, Citation, Claim, Evidence, Paper, Verdict
@@ -159,7 +160,7 @@ def to_markdown(answer: Answer) -> str:
 def _escaped(text: str) -> str:
     """Characters that Markdown or HTML would act on, made literal; citation markers stay as they are."""
     escaped = re.sub(r"([\\`*_#~|!])", r"\\\1", html.escape(text, quote=False))
-    return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])\(", lambda found: "\\" + found[0], escaped)
+    return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])[(:]", lambda found: "\\" + found[0], escaped)
 
 
 def to_bibtex(papers: Iterable[Paper]) -> str:
@@ -167,22 +168,34 @@ def to_bibtex(papers: Iterable[Paper]) -> str:
     entries = []
     for paper in papers:
         fields = {
-            "title": paper.title,
-            "author": " and ".join(paper.authors),
+            "title": _tex(paper.title),
+            "author": " and ".join(map(_tex, paper.authors)),
             "year": str(paper.year or ""),
             "month": paper.date[5:7] if paper.date else "",
-            "doi": paper.doi or "",
-            "eprint": paper.arxiv_id or "",
-            "url": paper.url or "",
+            "doi": _address(paper.doi or ""),
+            "eprint": _address(paper.arxiv_id or ""),
+            "url": _address(paper.url or ""),
         }
-        body = ",\n".join(f"  {name} = {{{_tex(value)}}}" for name, value in fields.items() if value)
+        body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
         entries.append(f"@misc{{{paper.id},\n{body}\n}}")
     return "\n\n".join(entries)
 
 
 def _tex(text: str) -> str:
-    escapes = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    # BibTeX counts the braces of \{ and \} too, so they get names.
+    escapes = {
+        "\\": r"\textbackslash{}",
+        "{": r"\textbraceleft{}",
+        "}": r"\textbraceright{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
     return re.sub(r"[\\{}~^&%$#_]", lambda found: escapes.get(found[0], f"\\{found[0]}"), readable(text))
+
+
+def _address(text: str) -> str:
+    """As it is, for styles print these fields verbatim; what would end the field is percent-encoded."""
+    return re.sub(r"[\\{}\s]", lambda found: quote(found[0]), text)
 
 
 def to_jsonl(papers: Iterable[Paper]) -> Iterable[str]:
@@ -224,4 +237,4 @@ def to_csv(papers: Iterable[Paper]) -> str:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -14,12 +14,12 @@ PAPERS = [Paper(str(number), "", text) for number, text in enumerate(TEXTS)]
 
 def brute_force(query, papers):
     """BM25 as the formula stands, one paper at a time."""
-    held = [terms(f"{paper.title}. {paper.abstract}") for paper in papers]
+    held = [terms(f"{paper.title}. {paper.title}. {paper.abstract}") for paper in papers]
     mean = sum(map(len, held)) / len(held)
     scores = []
     for own in held:
         score = 0.0
-        for term in dict.fromkeys(query):
+        for term in query:
             df = sum(term in other for other in held)
             if df and term in own:
                 idf = math.log1p((len(papers) - df + 0.5) / (df + 0.5))

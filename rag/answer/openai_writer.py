@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Sequence
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
 
 # Sentences of each paper that the model sees, best first in the search, told in their order.
 SENTENCES = 6
-MARKER = re.compile(r"[\[【]\s*(\d+(?:\s*[,–-]\s*\d+)*)\s*[\]】]")
+MARKER = re.compile(r"[\[【]\s*(\d{1,9}(?:\s*[,–-]\s*\d{1,9})*)\s*[\]】]")
+# A line goes on in the next one when that begins in lower case.
+_LINE = re.compile(r"(?:[^\n]|\n(?=[ \t]*[a-z]))+")
+_BULLET = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?")
 NOT_ON_THE_SHELF = "NOT ON THE SHELF"
 MAX_TOKENS = 800
+# Said here because the client would take an empty OPENAI_BASE_URL for an address.
+OPENAI_URL = "https://api.openai.com/v1"
 
 
 class OpenAIWriter:
@@ -45,11 +51,11 @@ class OpenAIWriter:
         self._prompt = prompts.load("answer")
         self._client = openai.OpenAI(
             api_key=settings.openai_api_key,
-            base_url=settings.openai_base_url,
+            base_url=settings.openai_base_url or OPENAI_URL,
             timeout=settings.llm_timeout,
             max_retries=1,
         )
-        self._failures = (openai.OpenAIError, ValueError, TypeError, AttributeError)
+        self._failures = (openai.OpenAIError, ValueError, TypeError, AttributeError, LookupError)
 
     def write(self, query: Query, evidence: Sequence[Evidence]) -> Draft | None:
         """A cited draft, or None when the model says that the evidence does not answer.
@@ -76,6 +82,8 @@ class OpenAIWriter:
             )
             choice = reply.choices[0]
             text, finish = choice.message.content or "", choice.finish_reason
+            if not isinstance(text, str):
+                raise TypeError(f"text is needed, not {type(text).__name__}")
             usage = (
                 {"input_tokens": reply.usage.prompt_tokens, "output_tokens": reply.usage.completion_tokens}
                 if reply.usage
@@ -105,8 +113,8 @@ def _cited(text: str, evidence: Sequence[Evidence]) -> Draft:
         builder.say(text[at:start])
         at = end
         sentence = text[start:end]
-        said = MARKER.sub("", sentence).strip()
-        said = re.sub(r"\s+([.,;!?])", r"\1", said)
+        said = re.sub(r"\s+([.,;!?])", r"\1", " ".join(MARKER.sub("", sentence).split()))
+        said = re.sub(r"[,;]+([.!?])$", r"\1", said)
         numbers = [number for found in MARKER.finditer(sentence) for number in _numbers(found[1])]
         known = [
             builder.cite(evidence[number - 1].paper, *_nearest(said, evidence[number - 1]))
@@ -124,17 +132,22 @@ def _cited(text: str, evidence: Sequence[Evidence]) -> Draft:
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """Sentences with the markers that follow their full stop."""
+    """Sentences, line by line and without bullets, each with the markers that follow its full stop."""
+    bare = MARKER.sub(lambda marker: " " * len(marker[0]), text)
     spans: list[tuple[int, int]] = []
-    for start, end in split_sentences(text):
-        if spans and not MARKER.sub("", text[start:end]).strip(" .;,"):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            lead = re.match(r"(?:\s*[\[【]\d+[\]】])+\s*", text[start:end])
-            if spans and lead and lead.end() < end - start:
-                spans[-1] = (spans[-1][0], start + len(lead[0].rstrip()))
-                start += lead.end()
-            spans.append((start, end))
+    for line in _LINE.finditer(text):
+        bullet = _BULLET.match(text, line.start(), line.end())
+        begin, stop = bullet.end() if bullet else line.start(), line.start() + len(line[0].rstrip())
+        found = [
+            (start, end)
+            for start, end in split_sentences(bare[begin:stop])
+            if re.search(r"\w", bare[begin + start : begin + end])
+        ]
+        if found:
+            starts = [begin, *(begin + start for start, _ in found[1:]), stop]
+            spans += [(at, at + len(text[at:end].rstrip())) for at, end in itertools.pairwise(starts)]
+        elif spans and begin < stop and not bare[begin:stop].strip():  # markers on a line of their own
+            spans[-1] = (spans[-1][0], stop)
     return spans
 
 
@@ -143,7 +156,8 @@ def _numbers(listed: str) -> list[int]:
     found: list[int] = []
     for part in listed.split(","):
         ends = [int(number) for number in re.findall(r"\d+", part)]
-        found += range(ends[0], min(ends[-1], ends[0] + 20) + 1) if len(ends) > 1 else ends
+        first, last = min(ends), max(ends)
+        found += range(first, min(last, first + 20) + 1)
     return found
 
 

@@ -109,10 +109,15 @@ class Embedder:
     def token_ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def vocabulary(self, first: int, count: int) -> list[str]:
+        """The first `count` whole words of the vocabulary from id `first` on."""
+        words = sorted((key, word) for word, key in self._tokenizer.get_vocab().items() if key >= first and word.isalpha())
+        return [word for _, word in words[:count]]
+
     def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         """One row of norm 1 for each text; words beyond 256 word pieces are not seen (cut text first)."""
         out = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for rows, (pooled, _) in self._run(texts, ["pooled"]):
+        for rows, (pooled,), _ in self._run(texts, ["pooled"]):
             out[rows] = pooled
             if progress:
                 progress(len(rows))
@@ -120,26 +125,22 @@ class Embedder:
 
     def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Vectors]]:
         """For each text its word-piece ids and their vectors of norm 1 (tokens x dimension)."""
-        out: list[tuple[NDArray[np.int64], Vectors]] = [
-            (np.empty(0, np.int64), np.empty((0, self.dimension), np.float32))
-        ] * len(texts)
-        for rows, (tokens, ids) in self._run(texts, ["tokens"]):
-            for row, vectors, row_ids in zip(rows, tokens, ids, strict=True):
-                inner = vectors[1 : len(row_ids) - 1]
-                out[row] = (
-                    np.array(row_ids[1:-1], np.int64),
-                    inner / np.linalg.norm(inner, axis=1, keepdims=True).clip(1e-9),
-                )
+        empty = np.empty(0, np.int64), np.empty((0, self.dimension), np.float32)
+        out: list[tuple[NDArray[np.int64], Vectors]] = [empty] * len(texts)
+        for rows, (tokens,), ids in self._run(texts, ["tokens"]):
+            for row, hidden, row_ids in zip(rows, tokens, ids, strict=True):
+                out[row] = _inner(row_ids, hidden)
         return out
 
-    def embed_parts(self, texts: Sequence[Sequence[str]]) -> list[list[Vectors]]:
-        """For each text, given in parts, the word-piece vectors of each part, encoded within the whole."""
-        joined = self.embed_tokens([" ".join(parts) for parts in texts])
-        out: list[list[Vectors]] = []
-        for parts, (_, vectors) in zip(texts, joined, strict=True):
-            ends = np.cumsum([len(self.token_ids(part)) for part in parts])
-            out.append(list(np.split(vectors, ends[:-1])))
-        return out
+    def embed_parts(self, texts: Sequence[Sequence[str]]) -> Iterator[tuple[int, Vectors, list[tuple[NDArray[np.int64], Vectors]]]]:
+        """For each text, given in parts that are encoded as one: its place in `texts`, its vector, and the
+        word-piece ids and vectors of norm 1 of each part. Texts come in an order of their own (by length)."""
+        joined = [" ".join(parts) for parts in texts]
+        for rows, outputs, ids in self._run(joined, ["pooled", "tokens"]):
+            for row, pooled, hidden, row_ids in zip(rows, *outputs, ids, strict=True):
+                ends = np.cumsum([len(self.token_ids(part)) for part in texts[row]])[:-1]
+                own, vectors = _inner(row_ids, hidden)
+                yield row, pooled, list(zip(np.split(own, ends), np.split(vectors, ends), strict=True))
 
     @staticmethod
     def informativeness(ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -150,8 +151,8 @@ class Embedder:
         """
         return np.asarray(np.log1p(np.maximum(ids - FIRST_WORD, 0) + 0.05))
 
-    def _run(self, texts: Sequence[str], outputs: list[str]) -> Iterator[tuple[list[int], tuple[Any, list[list[int]]]]]:
-        """Runs of similar length, so that little is padded: (rows of `texts`, (output, ids of each row))."""
+    def _run(self, texts: Sequence[str], outputs: list[str]) -> Iterator[tuple[list[int], list[Any], list[list[int]]]]:
+        """Runs of similar length, so that little is padded: rows of `texts`, the outputs, the ids of each row."""
         encoded = [self._capped(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         for rows in _batches([len(ids) for ids in encoded]):
             ids = [encoded[row] for row in rows]
@@ -161,11 +162,17 @@ class Embedder:
             for line, row_ids in enumerate(ids):
                 padded[line, : len(row_ids)] = row_ids
                 mask[line, : len(row_ids)] = 1
-            yield rows, (self._session.run(outputs, {"input_ids": padded, "attention_mask": mask})[0], ids)
+            yield rows, self._session.run(outputs, {"input_ids": padded, "attention_mask": mask}), ids
 
     @staticmethod
     def _capped(ids: list[int]) -> list[int]:
         return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
+
+
+def _inner(ids: list[int], hidden: Vectors) -> tuple[NDArray[np.int64], Vectors]:
+    """Ids and vectors of norm 1 without [CLS], [SEP] and padding."""
+    inner = hidden[1 : len(ids) - 1]
+    return np.array(ids[1:-1], np.int64), inner / np.linalg.norm(inner, axis=1, keepdims=True).clip(1e-9)
 
 
 def _batches(lengths: list[int]) -> Iterator[list[int]]:

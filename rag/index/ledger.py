@@ -6,12 +6,15 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ShelfIncompatible, UsageError
+from rag.index.tokens import DIMENSION as TOKEN_DIMENSION
+from rag.index.tokens import PaperTokens
 from rag.ingest.merge import aliases
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage
@@ -26,7 +29,9 @@ CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NU
 CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (name, paper_number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
 CREATE TABLE IF NOT EXISTS passages (
-    id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL);
+    id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL,
+    tokens BLOB NOT NULL, token_sentences BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
 # Filter fields and their columns; `organization` is matched as a case-insensitive part.
@@ -42,6 +47,15 @@ OPERATORS = {"eq": "=", "gte": ">=", "lte": "<=", "gt": ">", "lt": "<"}
 VARIABLES = 10_000
 
 Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPassage:
+    """A passage with what the encoder made of it: its vector, and the word-piece vectors that are kept."""
+
+    passage: Passage
+    vector: Vectors
+    tokens: PaperTokens
 
 
 class Ledger:
@@ -107,33 +121,23 @@ class Ledger:
     def revision(self) -> int:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0])
 
-    def put(self, papers: Sequence[tuple[Paper, Sequence[Passage] | None]], vectors: Vectors) -> list[str]:
-        """Store papers; for each, passages replace the ones it had (None keeps them). One transaction.
-
-        Args:
-            papers: papers with their passages in order.
-            vectors: one row for each passage, in that order.
+    def put(self, papers: Sequence[tuple[Paper, Sequence[EncodedPassage] | None]]) -> list[str]:
+        """Store papers; for each, its passages replace the ones it had (None keeps them). One transaction.
 
         Returns:
             Ids of the passages that are no more.
         """
         removed: list[str] = []
-        rows = iter(vectors)
         with self._writing():
             for paper, passages in papers:
                 number = self._put_paper(paper)
                 if passages is None:
                     continue
-                removed += [
-                    row[0] for row in self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))
-                ]
+                old = self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))
+                removed += [row[0] for row in old]
                 self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
                 self._db.executemany(
-                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
-                    [
-                        (passage.id, number, passage.start, passage.end, next(rows).astype(np.float32).tobytes())
-                        for passage in passages
-                    ],
+                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)", [_passage_row(number, item) for item in passages]
                 )
         return removed
 
@@ -212,6 +216,33 @@ class Ledger:
                 found.setdefault(name, []).append(paper_id)
         return found
 
+    def tokens(self, ids: Sequence[str]) -> dict[str, PaperTokens]:
+        """The kept word-piece vectors of each of these papers, in order of the text."""
+        rows: dict[str, list[tuple[bytes, bytes]]] = {}
+        for some in _portions(ids):
+            query = (
+                "SELECT p.id, s.tokens, s.token_sentences FROM papers p JOIN passages s ON s.paper_number = p.number"
+                f" WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
+            )
+            for paper_id, vectors, sentences in self._db.execute(query, some):
+                rows.setdefault(paper_id, []).append((vectors, sentences))
+        return {
+            key: PaperTokens(
+                np.frombuffer(b"".join(part[0] for part in parts), np.int8).reshape(-1, TOKEN_DIMENSION),
+                np.frombuffer(b"".join(part[1] for part in parts), np.int16),
+            )
+            for key, parts in rows.items()
+        }
+
+    def array(self, name: str) -> bytes | None:
+        """Data the shelf keeps under a name."""
+        found = self._db.execute("SELECT data FROM arrays WHERE name = ?", (name,)).fetchone()
+        return bytes(found[0]) if found else None
+
+    def put_array(self, name: str, data: bytes) -> None:
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?)", (name, data))
+
     def select(self, filters: Filters) -> list[str]:
         """Ids of the papers that meet every condition; a paper without the field meets none about it.
 
@@ -250,6 +281,12 @@ class Ledger:
             str(row[0])
             for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")
         ]
+
+
+def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes]:
+    passage, tokens = item.passage, item.tokens
+    vector = item.vector.astype(np.float32).tobytes()
+    return passage.id, number, passage.start, passage.end, vector, tokens.vectors.tobytes(), tokens.sentences.tobytes()
 
 
 def _paper(row: Sequence[str]) -> Paper:

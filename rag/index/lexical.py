@@ -32,6 +32,7 @@ STOPWORDS = frozenset(
     """.split()
 )
 WORD = re.compile(r"[^\W_]+(?:[.'’][^\W_]+)*")
+_PARTING = re.compile(r"(?![\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff])[^\x00-\x7f\w]")
 
 Scores = NDArray[np.float32]
 
@@ -45,14 +46,13 @@ def _stemmer() -> Any:
 
 def words(text: str) -> list[str]:
     """Case-folded words of `text` in order, repaired, hyphens parted, accents folded; numbers keep their point."""
-    folded = (
-        unicodedata.normalize("NFKD", readable(text)).encode("ascii", "ignore").decode()
-        if not text.isascii()
-        else readable(text)
-    )
+    folded = readable(text)
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKD", folded.replace("’", "'"))
+        # Dashes, arrows and quotation marks part words; accents and soft hyphens fall out of them.
+        folded = _PARTING.sub(" ", folded).encode("ascii", "ignore").decode()
     # A script without ASCII letters must still be searchable.
-    folded = folded if folded.strip() else text
-    return [word.casefold() for word in WORD.findall(folded)]
+    return [word.casefold() for word in WORD.findall(folded) or WORD.findall(text)]
 
 
 def terms(text: str) -> list[str]:
@@ -84,7 +84,8 @@ class LexicalIndex:
         lengths: list[int] = []
         found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
         for paper in papers:
-            counts = Counter(terms(f"{paper.title}. {paper.abstract}"))
+            # The title counts twice: its words say what the paper is about.
+            counts = Counter(terms(f"{paper.title}. {paper.title}. {paper.abstract}"))
             keys = np.fromiter((vocabulary.setdefault(term, len(vocabulary)) for term in counts), np.int32, len(counts))
             found.append((keys, np.fromiter(counts.values(), np.int32, len(counts))))
             ids.append(paper.id)
@@ -129,12 +130,12 @@ class LexicalIndex:
         part.replace(path)
 
     def scores(self, query: Iterable[str]) -> Scores:
-        """The BM25 score of every paper, in row order, for these terms (a repeated term counts once)."""
+        """The BM25 score of every paper, in row order, for these terms; a repeated term counts as often."""
         total = np.zeros(len(self.ids), dtype=np.float32)
-        for term in dict.fromkeys(query):
+        for term, repeated in Counter(query).items():
             if (number := self._vocabulary.get(term)) is not None:
                 part = slice(self._starts[number], self._starts[number + 1])
-                total[self._rows[part]] += self._weights[part]  # a paper stands once in a term's postings
+                total[self._rows[part]] += repeated * self._weights[part]  # a paper stands once in a term's postings
         return total
 
     def df(self, term: str) -> int:

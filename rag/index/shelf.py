@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rag.errors import ShelfError, ShelfMissing
 from rag.index.embed import MAX_TOKENS, Embedder
-from rag.index.ledger import Ledger
+from rag.index.ledger import EncodedPassage, Ledger
 from rag.index.lexical import LexicalIndex
 from rag.index.lock import ShelfLock
+from rag.index.tokens import learn_projection, pack, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
-from rag.ingest.chunk import cut, embedding_text
-from rag.types import Paper, Passage, Rejected
+from rag.ingest.chunk import cut, embedding_parts
+from rag.types import Paper, Rejected
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -55,6 +58,8 @@ class Shelf:
             }
             self.ledger = Ledger(folder / "ledger.sqlite", fingerprint)
             opened.callback(self.ledger.close)
+            self.projection = self._projection()
+            self._stop_ids = stop_ids(self.embedder)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
             self.lexical = self._synchronised()
@@ -69,6 +74,13 @@ class Shelf:
     def close(self) -> None:
         self._opened.close()
 
+    def _projection(self) -> Vectors:
+        """The projection of word-piece vectors that this shelf was made with, learnt when it is new."""
+        if (stored := self.ledger.array("projection")) is None:
+            stored = learn_projection(self.embedder).tobytes()
+            self.ledger.put_array("projection", stored)
+        return np.frombuffer(stored, np.float32).reshape(self.embedder.dimension, -1)
+
     def known(self, papers: Sequence[Paper]) -> list[Paper | None]:
         """For each paper, the record the shelf has of it (by DOI, arXiv id or title), or None."""
         ids = [self.ledger.resolve(paper) for paper in papers]
@@ -81,19 +93,31 @@ class Shelf:
         The ledger commits first; Chroma follows. A crash between the two is mended when the shelf is next
         opened. The word index is brought up to date by `refresh`.
         """
-        passages = [cut(paper, lambda text: len(self.embedder.token_ids(text)), MAX_TOKENS) for paper in papers]
-        flat = [(passage, paper) for paper, own in zip(papers, passages, strict=True) for passage in own]
-        vectors = self.embedder.embed([embedding_text(paper, passage) for passage, paper in flat])
+        encoded = self._encode(papers)
         self._state.unlink(missing_ok=True)
         torn_before, self._torn = self._torn, True
-        stored: list[tuple[Paper, Sequence[Passage] | None]] = [
-            (paper, own) for paper, own in zip(papers, passages, strict=True)
-        ]
-        gone = self.ledger.put([*stored, *((paper, None) for paper in unchanged_text)], vectors)
+        gone = self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
+        flat = [(item.passage, paper) for paper, own in zip(papers, encoded, strict=True) for item in own]
         kept = {passage.id for passage, _ in flat}
         self.vectors.delete([key for key in gone if key not in kept])
-        self.vectors.upsert(flat, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in flat])
+        if flat:
+            vectors = np.stack([item.vector for own in encoded for item in own])
+            self.vectors.upsert(flat, vectors, [paper.abstract[item.start : item.end] for item, paper in flat])
         self._torn = torn_before
+
+    def _encode(self, papers: Sequence[Paper]) -> list[list[EncodedPassage]]:
+        """Each paper cut into passages, and those through the encoder in one go."""
+        cuts = [cut(paper, lambda text: len(self.embedder.token_ids(text)), MAX_TOKENS) for paper in papers]
+        places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
+        parts = [embedding_parts(papers[at], passage) for at, passage in places]
+        done: dict[int, EncodedPassage] = {}
+        for row, vector, encoded in self.embedder.embed_parts([[text for _, text in own] for own in parts]):
+            numbered = [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
+            done[row] = EncodedPassage(places[row][1], vector, pack(numbered, self.projection, self._stop_ids))
+        out: list[list[EncodedPassage]] = [[] for _ in papers]
+        for row, (at, _) in enumerate(places):
+            out[at].append(done[row])
+        return out
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The nearest passages as (paper id, cosine), best first; a damaged index is rebuilt and asked again."""

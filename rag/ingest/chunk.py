@@ -12,17 +12,29 @@ from rag.types import Paper, Passage
 SPECIAL_TOKENS = 3
 # A title longer than this would leave little room for the abstract; it is cut in the vector only.
 TITLE_TOKENS = 64
+# The number of the title among the sentences of a paper.
+TITLE = -1
 
 CountTokens = Callable[[str], int]
 
 
+def embedding_parts(paper: Paper, passage: Passage) -> list[tuple[int, str]]:
+    """What the encoder reads for a passage, repaired, in parts: the title for context (-1), then each
+    sentence with its number in the abstract. Parts are joined by one space."""
+    title = " ".join(readable(paper.title).split()[:TITLE_TOKENS])
+    parts = [(TITLE, title)]
+    for number, (start, end) in enumerate(split_sentences(paper.abstract)):
+        text = readable(paper.abstract[max(start, passage.start) : min(end, passage.end)])
+        if text:
+            parts.append((number, text))
+    if len(parts) > 1 and not title.endswith((".", "?", "!")):
+        parts[0] = (TITLE, f"{title}.")
+    return parts
+
+
 def embedding_text(paper: Paper, passage: Passage) -> str:
-    """What the encoder reads for a passage: the title for context, then the passage's words, both repaired."""
-    title = readable(paper.title)
-    if passage.end == passage.start:
-        return title
-    stop = "" if title.endswith((".", "?", "!")) else "."
-    return f"{' '.join(title.split()[:TITLE_TOKENS])}{stop} {readable(paper.abstract[passage.start : passage.end])}"
+    """The parts of a passage as one text."""
+    return " ".join(text for _, text in embedding_parts(paper, passage))
 
 
 def cut(paper: Paper, count_tokens: CountTokens, max_tokens: int) -> list[Passage]:

@@ -17,6 +17,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, replacement in (
         (r"\\([%&_#$])", r"\1"),
         (r"``|''", '"'),
+        (r"[\u2010\u2011]", "-"),
         (r"\\url\{([^{}]*)\}", r" (\1)"),
         (
             r"\\(?:textit|textbf|texttt|textsc|textrm|text|emph|mathrm|mathbf|mathcal|mathbb|underline)\{([^{}]*)\}",
@@ -64,5 +65,5 @@ def readable(text: str) -> str:
 
 
 _SUSPECT = re.compile(
-    r"[\\~^_${}`\n\t]|''|  |\dtimes|\dpm| pm \d|\b(?:sim|approx|geq?|leq?|rightarrow)\b|sim\d|ge\d|le\d|(?:left\(|right\))|[a-z]{2}[.!?][A-Z]"
+    r"[\\~^_${}`\n\t\u2010\u2011]|''|  |\dtimes|\dpm| pm \d|\b(?:sim|approx|geq?|leq?|rightarrow)\b|sim\d|ge\d|le\d|(?:left\(|right\))|[a-z]{2}[.!?][A-Z]"
 )

@@ -1,8 +1,9 @@
-"""Papers for a query: cosine and BM25, fused on an absolute scale."""
+"""Papers for a query: dense, lexical, feedback and late interaction, fused on an absolute scale."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +11,49 @@ from numpy.typing import NDArray
 from rag.index.lexical import terms
 from rag.index.shelf import Shelf
 from rag.retrieve.query import content_words
-from rag.retrieve.spans import sentence_fit, with_spans
+from rag.retrieve.spans import QuestionVectors, sentence_fit, with_spans
 from rag.types import Evidence, Filters, Query
 
-# score = cosine + WEIGHT * BM25 / max BM25. Measured over eight collections (nDCG@10): flat from 0.3 to
-# 0.6, 6.8 points above cosine alone, 1.5 above reciprocal rank fusion; and, unlike that, absolute.
-LEXICAL_WEIGHT = 0.4
+# score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim: additive, so that it keeps an absolute scale, which
+# reciprocal rank fusion loses together with 1.5 points of nDCG@10. Weights of the legs are flat around these values
+# (`eval/LOG.md`).
+LEXICAL, LATE = 0.5, 0.75
+# Pseudo-relevance feedback: the question's vector moves this far towards the mean of the best papers.
+FEEDBACK_PAPERS, FEEDBACK = 5, 0.5
 # Candidates of each leg; what one leg did not score for a candidate of the other is filled in exactly.
 CANDIDATES = 100
 # Passages asked of Chroma for CANDIDATES papers: a paper has about two.
 PASSAGES = 3 * CANDIDATES
+# Papers whose words meet the question's one by one.
+RERANKED = 50
+# Up to so many papers that pass a filter are scored exactly, without Chroma.
+EXACT = 2_000
+
+LEGS = frozenset({"dense", "lexical", "feedback", "late"})
 Vector = NDArray[np.float32]
 
 
-class Retriever:
-    """Searches one open shelf."""
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A paper under consideration: cosine of its nearest passage, BM25, and its passage vectors."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    id: str
+    cosine: float
+    lexical: float
+    vectors: Vector
+
+
+class Retriever:
+    """Searches one open shelf.
+
+    Args:
+        shelf: the shelf.
+        without: names of `LEGS` to leave out, for ablation.
+    """
+
+    def __init__(self, shelf: Shelf, without: Collection[str] = ()) -> None:
         self._shelf = shelf
+        self._legs = LEGS - set(without)
 
     def search(self, query: Query, limit: int) -> list[Evidence]:
         """The `limit` best papers for the query's topic among those its filters let through, best first.
@@ -37,18 +63,36 @@ class Retriever:
         allowed = self._allowed(query)
         if not query.topic:
             return self._listed(query, allowed, limit)
-        vector = self._shelf.embedder.embed([query.topic])[0]
+        question = QuestionVectors.read(query.topic, self._shelf)
         wanted = terms(" ".join(content_words(query.topic)))
-        cosine, lexical = self._scores(vector, wanted, allowed)
-        top = max(lexical.values(), default=0.0)
-        score = {key: cosine[key] + (LEXICAL_WEIGHT * lexical[key] / top if top > 0 else 0.0) for key in cosine}
-        best = sorted(score, key=lambda key: (-score[key], key))[:limit]
-        papers = self._shelf.ledger.papers(best)
+        found = self._candidates(question.vector, wanted, allowed)
+        scores = self._fused(question, found, limit)
+        best = sorted(zip(found, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))[:limit]
+        papers = self._shelf.ledger.papers([item.id for item, _ in best])
         return [
-            Evidence(papers[key], score[key], cosine[key], lexical[key], self.coverage(wanted, key))
-            for key in best
-            if key in papers
+            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id))
+            for item, score in best
         ]
+
+    def _fused(self, question: QuestionVectors, found: Sequence[_Candidate], limit: int) -> list[float]:
+        """The score of each candidate; those that are not reranked score what they would with the least max-sim."""
+        top = max((item.lexical for item in found), default=0.0) or 1.0
+        words = np.array([LEXICAL * item.lexical / top for item in found])
+        dense = np.array([item.cosine if "dense" in self._legs else 0.0 for item in found])
+        if "feedback" in self._legs and "dense" in self._legs and found:
+            leaders = np.argsort(-(dense + words), kind="stable")[:FEEDBACK_PAPERS]
+            moved = question.vector + FEEDBACK * np.mean([found[at].vectors.mean(axis=0) for at in leaders], axis=0)
+            moved /= np.linalg.norm(moved)
+            dense = np.array([(item.vectors @ moved).max() for item in found])
+        scores = dense + words
+        if "late" in self._legs and found:
+            near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
+            tokens = self._shelf.ledger.tokens([found[at].id for at in near])
+            similar = question.similarities([tokens[found[at].id] for at in near])
+            late = np.full(len(found), similar.min())
+            late[near] = similar
+            scores = scores + LATE * late
+        return [float(score) for score in scores]
 
     def coverage(self, wanted: Sequence[str], paper_id: str) -> float:
         """The share of the terms' idf mass whose terms stand in the paper, in [0, 1]; 0 without terms."""
@@ -66,11 +110,11 @@ class Retriever:
 
     def with_spans(self, topic: str, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The same evidence, each paper with its sentences, best for `topic` first."""
-        return with_spans(topic, evidence, self._shelf.embedder, self._shelf.lexical) if evidence else []
+        return with_spans(topic, evidence, self._shelf) if evidence else []
 
     def sentence_fit(self, topic: str, item: Evidence) -> float:
         """How well one sentence of the paper, taken alone, answers; see `rag.retrieve.spans`."""
-        return sentence_fit(topic, item, self._shelf.embedder, self._shelf.lexical)
+        return sentence_fit(topic, item, self._shelf)
 
     def _allowed(self, query: Query) -> list[str] | None:
         """Ids that pass the filters, in order of arrival; None when there is no filter."""
@@ -89,27 +133,24 @@ class Retriever:
             papers.sort(key=lambda paper: (paper.date or "", paper.id), reverse=True)
         return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers[:limit]]
 
-    def _scores(
-        self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None
-    ) -> tuple[dict[str, float], dict[str, float]]:
-        """Cosine and BM25 of the union of both legs' candidates, both complete."""
+    def _candidates(self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None) -> list[_Candidate]:
+        """The best of both legs among the papers allowed, each scored by both."""
         index = self._shelf.lexical
-        words = index.scores(wanted)
+        words = index.scores(wanted) if "lexical" in self._legs else np.zeros(len(index.ids), dtype=np.float32)
         if allowed is not None:
-            mask = np.zeros(len(words), dtype=bool)
-            mask[[index.row_of[key] for key in allowed if key in index.row_of]] = True
-            words = np.where(mask, words, 0.0).astype(np.float32)
+            passing = np.zeros(len(words), dtype=bool)
+            passing[[index.row_of[key] for key in allowed if key in index.row_of]] = True
+            words = np.where(passing, words, 0).astype(np.float32)
         rows = np.argsort(-words, kind="stable")[:CANDIDATES]
-        candidates = {index.ids[row] for row in rows if words[row] > 0}
-        cosine: dict[str, float] = {}
-        for key, value in self._shelf.nearest(vector, PASSAGES):
-            cosine[key] = max(value, cosine.get(key, -1.0))
-        if allowed is not None:
-            passing = set(allowed)
-            cosine = {key: value for key, value in cosine.items() if key in passing}
-            if len(cosine) < CANDIDATES:  # few of the nearest pass: score those that do, exactly
-                candidates |= set(allowed if len(allowed) <= PASSAGES else allowed[:PASSAGES])
-        for key, vectors in self._shelf.ledger.vectors(sorted(candidates - cosine.keys())).items():
-            cosine[key] = float((vectors @ vector).max())
-        lexical = {key: float(words[index.row_of[key]]) for key in cosine if key in index.row_of}
-        return {key: cosine[key] for key in lexical}, lexical
+        ids = {index.ids[row] for row in rows if words[row] > 0}
+        if allowed is not None and len(allowed) <= EXACT:
+            ids |= set(allowed)
+        elif "dense" in self._legs:
+            near = {key for key, _ in self._shelf.nearest(vector, PASSAGES)}
+            ids |= near if allowed is None else near & set(allowed)
+        vectors = self._shelf.ledger.vectors(sorted(ids))
+        return [
+            _Candidate(key, float((own @ vector).max()), float(words[index.row_of[key]]), own)
+            for key, own in vectors.items()
+            if key in index.row_of
+        ]

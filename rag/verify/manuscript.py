@@ -15,7 +15,10 @@ from rag.verify.features import Prepared
 
 # Papers each sentence is held against.
 CANDIDATES = 4
-_MARKERS = re.compile(r"\s*(?:\[@?[\w:;, @.-]{1,60}\]|\\cite[a-z]*\{[^{}]*\})")
+_MARKERS = re.compile(r"\s*(?:\[[@^]?[\w:;, @.–-]{1,60}\](?!\()|\\cite[a-z]*(?:\[[^\[\]]*\])*\{[^{}]*\})")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
+_ITEM = re.compile(r"\s*(?:>\s*)*(?:[-*+]|\d{1,3}[.)])\s+")
+_QUOTED = re.compile(r"\s*(?:>\s*)*")
 _NOT_PROSE = re.compile(r"^\s*(?:#{1,6}\s|```|\||---|!\[|<)")
 _ORDER = {Verdict.SUPPORTED: 3, Verdict.CONTRADICTED: 2, Verdict.UNSUPPORTED: 1, Verdict.UNCHECKED: 0}
 
@@ -42,7 +45,8 @@ def check_text(text: str, retriever: Retriever, checker: Checker) -> Iterator[Fi
     """Findings for each sentence of prose, in order; headings, code, tables and images are passed over."""
     prepared: dict[str, Prepared] = {}
     for start, end in _prose(text):
-        sentence = " ".join(_MARKERS.sub("", text[start:end]).split())
+        said = re.sub(r"\n\s*>", "\n", text[start:end])
+        sentence = " ".join(_MARKERS.sub("", _LINK.sub(r"\1", said)).split())
         found = retriever.search(Query(sentence, sentence), CANDIDATES) if re.search(r"\w", sentence) else []
         best: tuple[Paper, Check] | None = None
         for item in found:
@@ -61,15 +65,22 @@ def _rank(check: Check) -> tuple[int, float]:
 
 
 def _prose(text: str) -> Iterator[tuple[int, int]]:
-    at, fenced = 0, False
-    for block in re.split(r"(\n\s*\n|\n(?=\s*(?:[-*+]|\d+\.)\s)|(?<=\n))", text):
-        stripped = block.lstrip()
-        if stripped.startswith("```"):
-            fenced = not fenced
-        elif stripped and not fenced and not _NOT_PROSE.match(stripped):
-            lead = re.match(r"\s*(?:[-*+]|\d+\.|>)\s+", block)
-            skip = lead.end() if lead else 0
-            for start, end in split_sentences(block[skip:]):
-                if len(re.findall(r"\w+", block[skip + start : skip + end])) > 2:
-                    yield at + skip + start, at + skip + end
-        at += len(block)
+    """Sentences of the paragraphs: lines that follow one another, a list item beginning a paragraph of its own."""
+    fenced, at, begin = False, 0, None
+    whole = _MARKERS.sub(lambda marker: marker[0].replace(".", ","), text)  # "[@doe, p. 3]" ends no sentence
+    for line in [*text.splitlines(keepends=True), "\n"]:
+        stripped = line.strip()
+        fence = stripped.startswith(("```", "~~~"))
+        item = _ITEM.match(line)
+        prose = bool(stripped.strip("> ")) and not (fence or fenced or _NOT_PROSE.match(stripped))
+        if begin is not None and re.fullmatch("=+", stripped):  # what it underlines is a heading
+            begin, prose = None, False
+        if begin is not None and (item or not prose):
+            for start, end in split_sentences(whole[begin:at]):
+                if len(re.findall(r"\w+", text[begin + start : begin + end])) > 2:
+                    yield begin + start, begin + end
+            begin = None
+        if prose and begin is None and (lead := item or _QUOTED.match(line)):
+            begin = at + lead.end()
+        fenced ^= fence
+        at += len(line)

@@ -1,0 +1,76 @@
+"""Word-piece vectors for late interaction, small enough to keep: fewer dimensions, one byte each, no stop words.
+
+Late interaction: Khattab and Zaharia, "ColBERT" (2020). About 12 kB a paper; on the development questions
+the sentence picked from these is as often the gold one as with the full vectors (`eval/LOG.md`).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.index.embed import FIRST_WORD, Embedder, Vectors
+from rag.index.lexical import STOPWORDS
+
+DIMENSION = 96
+# Components of a vector of norm 1 beyond this are rare; they are cut off.
+LARGEST = 0.6
+SCALE = LARGEST / 127
+# Words of the vocabulary, by rank, from which the main directions of the encoder are learnt, and how many a line.
+SAMPLE, LINE = 6_000, 60
+
+Bytes = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTokens:
+    """Kept vectors of a paper (tokens x DIMENSION) and the number of the sentence each stands in (-1: title)."""
+
+    vectors: Bytes
+    sentences: NDArray[np.int16]
+
+
+def learn_projection(embedder: Embedder) -> Vectors:
+    """The main directions of the encoder's word vectors (dimension x DIMENSION).
+
+    Principal components, not centred, over the most frequent words of its own vocabulary, so that a shelf
+    of any subject and any BERT-family encoder has one. A shelf keeps the one it was made with.
+    """
+    words = embedder.vocabulary(FIRST_WORD, SAMPLE)
+    lines = [" ".join(words[at : at + LINE]) for at in range(0, len(words), LINE)]
+    vectors = np.concatenate([own for _, own in embedder.embed_tokens(lines)])
+    _, directions = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(directions[:, ::-1][:, :DIMENSION], dtype=np.float32)
+
+
+def stop_ids(embedder: Embedder) -> NDArray[np.int64]:
+    """Word pieces not worth keeping: stop words and punctuation."""
+    return np.array(sorted({key for word in [*STOPWORDS, *string.punctuation] for key in embedder.token_ids(word)}), np.int64)
+
+
+def pack(parts: list[tuple[int, NDArray[np.int64], Vectors]], projection: Vectors, stop: NDArray[np.int64]) -> PaperTokens:
+    """The vectors of a text's parts, each (sentence number, word-piece ids, vectors), made small."""
+    kept = [(number, vectors[~np.isin(ids, stop)]) for number, ids, vectors in parts]
+    sentences = np.concatenate([np.full(len(vectors), number, np.int16) for number, vectors in kept])
+    small = np.concatenate([vectors for _, vectors in kept]) @ projection
+    return PaperTokens(np.round(small.clip(-LARGEST, LARGEST) / SCALE).astype(np.int8), sentences)
+
+
+def similarities(question: Vectors, tokens: PaperTokens) -> Vectors:
+    """Cosines (question tokens x kept tokens) of projected question vectors."""
+    return np.asarray((question @ tokens.vectors.T.astype(np.float32)) * np.float32(SCALE))
+
+
+def best_similarities(question: Vectors, papers: Sequence[PaperTokens]) -> Vectors:
+    """For each paper the greatest cosine of each question token (papers x question tokens), in one product."""
+    filled = [at for at, paper in enumerate(papers) if len(paper.sentences)]
+    out = np.zeros((len(papers), len(question)), dtype=np.float32)
+    if filled and len(question):
+        starts = np.cumsum([0, *(len(papers[at].sentences) for at in filled)])[:-1]
+        together = np.concatenate([papers[at].vectors for at in filled]).astype(np.float32)
+        out[filled] = np.maximum.reduceat(together @ question.T, starts, axis=0) * np.float32(SCALE)
+    return out

@@ -1,0 +1,105 @@
+"""Rules for small dishonest edits: numbers, names, "not" and directions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.ingest.repair import readable
+from rag.verify.edits import missing_names, missing_numbers, turned
+from rag.verify.features import numbers
+
+SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases of COVID-19, twenty of them twice."
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("COVID-19 and GPT-4", []),
+        ("COVID‑19 and GPT‑4", []),  # as language models write them
+        ("x2, F1 and v1.2.3", []),
+        ("1,234", [1234]),
+        ("1234 or 1,234.0", [1234]),
+        ("75.1%, 75,1", [75.1]),
+        ("seven", [7]),
+        ("twenty-seven", [7, 20]),
+        ("twice, double", [2]),
+        ("10-20 of -5", [5, 10, 20]),
+        ("10–20", [10, 20]),
+        ("Heaven and bone", []),
+        ("", []),
+    ],
+)
+def test_numbers(text, held):
+    assert sorted(numbers(readable(text))) == held
+
+
+@pytest.mark.parametrize(
+    ("claim", "missing"),
+    [
+        ("GPT-4 scored 75.1 on COVID-19", []),
+        ("it holds 1234 cases", []),
+        ("it holds 1,234 cases", []),
+        ("scored on 7 sets", []),
+        ("20 of them", []),
+        ("scored 75.2", ["75.2"]),
+        ("scored 75 on 8 sets", ["75", "8"]),
+        ("scored 8, 8 and 8", ["8"]),
+        ("1,235 cases", ["1,235"]),
+        ("COVID-20", []),  # a name, not a number
+    ],
+)
+def test_missing_numbers(claim, missing):
+    assert missing_numbers(claim, SOURCE) == missing
+
+
+@pytest.mark.parametrize(
+    ("claim", "missing"),
+    [
+        ("BERT large, GPT4, gpt-4 and bert-LARGE", []),
+        ("LoLCATs and Lolcat saw it", []),
+        ("GPT-5 did", ["GPT-5"]),
+        ("OPT-6.7b and LoRA, then LoRA again", ["OPT-6.7b", "LoRA"]),
+        ("Paris is large", []),  # a capital alone is no name
+        ("COVID-20 came", ["COVID-20"]),
+        ("", []),
+    ],
+)
+def test_missing_names(claim, missing):
+    assert missing_names(claim, SOURCE) == missing
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentence", "said"),
+    [
+        ("Loss falls by 3 points", "Loss rises by 3 points", "“falls” where the source says “rises”"),
+        ("The new method is slower on long texts", "The new method is faster on long texts", "“slower”"),
+        ("Training is unstable", "Training is stable", "“unstable”"),
+        ("Heron outperforms quicksort", "Heron underperforms quicksort", "“outperforms”"),
+        ("It always sorts integers", "It never sorts integers", "“always”"),
+        ("Heron does not need any labels", "Heron does need any labels", "“not” stands in the claim"),
+        ("Heron isn’t fast on texts", "Heron is fast on texts", "“isn't” stands in the claim"),
+        ("Heron sorts integers", "Heron sorts no integers", "“no” stands in the source"),
+        ("Accuracy improves without labels", "Accuracy improves with labels", "“without” stands in the claim"),
+        # the same thing said
+        ("Speed rises and loss falls", "Loss falls and speed rises", None),
+        ("Loss falls where speed rises", "Loss falls", None),
+        ("Not one paper fails here", "One paper here", None),  # twice turned
+        # of something else
+        ("Owls sleep less in winter", "Bees sort more pollen", None),
+        ("Owls do not sleep", "Bees sort pollen by colour", None),
+        ("Owls sleep", "Owls sleep in barns that are not heated by their keepers through long winters", None),
+        ("", "Owls sleep", None),
+        ("Owls sleep", "", None),
+    ],
+)
+def test_turned(claim, sentence, said):
+    found = turned(claim, ["Bees sort pollen by colour.", sentence])
+    assert (found is None) if said is None else (found and said in found)
+    assert turned(claim, []) is None
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from([*SOURCE.split(), "not", "rises", "1.5e3"])).map(" ".join))
+def test_a_text_that_repeats_itself_raises_no_objection(text):
+    assert missing_numbers(text, text) == []
+    assert missing_names(text, text) == []
+    assert turned(text, [text]) is None

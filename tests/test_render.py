@@ -1,0 +1,194 @@
+"""Nothing in a paper may drive a terminal, a page, a spreadsheet or BibTeX."""
+
+import csv
+import html
+import io
+import json
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rag import render
+from rag.types import Answer, Check, Citation, Claim, Evidence, Organization, Paper, Span, Verdict
+
+ESCAPES = "\x1b[31mred\x1b]0;title\x07 \x9b1m\x08\x7f\r\u202erev\u2066x\u0000"
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+HOSTILE = [
+    "<script>x()</script>", "<img src=x onerror=y>", "![a](http://e.example/a.png)", "[a](http://e.example)", "[1]",
+    "(http://e.example)", "[a]: http://e.example", "[1]: http://e.example", "[1]:\nhttp://e.example", "[a][1]", "[1][a]",
+    "<http://e.example>", "`", "```", "    ", "*", "_", "**", "\\", "~~", "&lt;", "&#60;b&#62;", "|a|b|\n|-|-|", "\n", "\n\n", "- ",
+    "> ", "# ", "===", "---", "1. ", "[", "]", "(", ")", "!", ":", "<", ">", "\"", "'", " ", "a", "1", "【1】", "\t", "<!--", "</p>",
+]  # fmt: skip
+TEXT = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=14).map("".join)
+
+
+def answer_of(text="Owls sleep [1].", title="Owls", abstract="Owls sleep.", **more):
+    paper = Paper("p", title, abstract, **more)
+    citation = Citation(1, paper, abstract, 0, len(abstract))
+    claims = (
+        Claim("Owls sleep", 0, 10, (1,), Verdict.SUPPORTED, 0.9),
+        Claim(text, 0, 0, (), Verdict.UNSUPPORTED, 0.0, text),
+    )
+    return Answer("q", "answered", text, None, claims, (citation,), ((paper, 1.0),))
+
+
+def found(paper, *spans):
+    return Evidence(paper, 0.5, 0.5, 0.0, 0.0, spans=tuple(Span(*span) for span in spans))
+
+
+@pytest.mark.parametrize("place", ["text", "title", "abstract"])
+def test_terminal_text_holds_no_control_characters(place):
+    answer = answer_of(**{place: f"Owls {ESCAPES} sleep."})
+    paper = answer.papers[0][0]
+    check = Check(Verdict.CONTRADICTED, 0.1, paper.abstract, 0, 5, answer.text)
+    for said in (
+        render.to_terminal(answer),
+        render.search_to_terminal([found(paper, (0, len(paper.abstract)))]),
+        render.check_to_terminal(answer.text, paper, check),
+    ):
+        assert "Owls" in said
+        assert not CONTROL.search(said)
+    colored = render.to_terminal(answer, color=True)
+    assert re.fullmatch(r"(?:[^\x1b]|\x1b\[\d*m)*", colored)
+    assert not CONTROL.search(re.sub(r"\x1b\[\d*m", "", colored))
+
+
+@given(st.text())
+def test_plain_keeps_everything_else(text):
+    assert render.plain(text) == "".join(c for c in text if c == "\t" or not CONTROL.match(c))
+
+
+def test_terminal_answer():
+    said = render.to_terminal(answer_of(year=2021), width=60)
+    assert said.startswith(
+        "Owls sleep [1].\n\nEvidence\n  [1] Owls (2021), characters 0-11: ✓ supported\n      “Owls sleep.”\n"
+    )
+    assert "1 of 2 statements supported by the words they cite" in said
+    assert all(len(line) <= 60 for line in render.to_terminal(answer_of("word " * 80), width=60).split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("spans", "marked"),
+    [
+        ([], ""),
+        ([(0, 4)], "<mark>Owls</mark> &lt;b&gt;sleep&lt;/b&gt; &amp; hoot."),
+        ([(5, 17), (0, 4)], "<mark>Owls</mark> <mark>&lt;b&gt;sleep&lt;/b&gt;</mark> &amp; hoot."),
+        ([(0, 8), (5, 17)], "<mark>Owls &lt;b&gt;</mark><mark>sleep&lt;/b&gt;</mark> &amp; hoot."),
+        ([(0, 24), (5, 8), (0, 4)], "<mark>Owls &lt;b&gt;sleep&lt;/b&gt; &amp; hoot</mark>."),
+        ([(0, 4), (0, 4)], "<mark>Owls</mark> &lt;b&gt;sleep&lt;/b&gt; &amp; hoot."),
+    ],
+)
+def test_quote_in_context(spans, marked):
+    paper = Paper("p", "t", "Owls <b>sleep</b> & hoot.")
+    citations = [Citation(n, paper, paper.abstract[s:e], s, e) for n, (s, e) in enumerate(spans, 1)]
+    assert render.quote_in_context(citations) == marked
+
+
+@given(st.data(), TEXT)
+def test_quotes_in_context_are_the_text_with_marks(data, text):
+    cut = st.tuples(*[st.integers(0, len(text))] * 2).map(sorted)
+    spans = data.draw(st.lists(cut, min_size=1, max_size=4))
+    shown = render.quote_in_context(Citation(1, Paper("p", "t", text), text[s:e], s, e) for s, e in spans)
+    assert set(re.findall(r"<[^>]*>", shown)) <= {"<mark>", "</mark>"}
+    assert html.unescape(re.sub(r"</?mark>", "", shown)) == html.unescape(html.escape(text))
+    inside = re.findall(r"<mark>(.*?)</mark>", shown, re.DOTALL)
+    covered = sorted({at for start, end in spans for at in range(start, end)})
+    assert html.unescape("".join(inside)) == "".join(text[at] for at in covered)
+
+
+def tokens(markdown):
+    parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    for token in parser.parse(markdown):
+        yield token
+        yield from token.children or ()
+
+
+def test_the_parser_would_see_what_is_looked_for():
+    seen = {token.type for token in tokens("![a](b) [c](d) <i>e</i>\n\n<div>f</div>")}
+    assert {"image", "link_open", "html_inline", "html_block"} <= seen
+
+
+@given(TEXT, TEXT, TEXT)
+@example("[1]: http://e.example\n\nOwls [1].", "Owls", "Owls")
+@example("[1](http://e.example) [a][1] ![1](x)", "<b>", "[1]: x")
+def test_markdown_holds_no_image_link_or_html(text, title, abstract):
+    markdown = render.to_markdown(answer_of(text, title, abstract))
+    assert not {token.type for token in tokens(markdown)} & {"image", "link_open", "html_inline", "html_block"}
+
+
+def test_markdown_shows_what_it_does_not_obey():
+    text = "Owls *sleep* <b>by</b> [day](http://e.example) [1]."
+    (inline,) = [
+        token for token in tokens(render.to_markdown(answer_of(text)).split("\n\n")[0]) if token.type == "inline"
+    ]
+    assert "".join(child.content for child in inline.children) == text
+
+
+@given(TEXT | st.text(alphabet="{}\\$~^%&#_ab"), TEXT)
+def test_bibtex_braces_balance(title, name):
+    paper = Paper(
+        "p",
+        title,
+        "a",
+        authors=(name,),
+        date="2024-05-06",
+        year=2024,
+        url=f"http://e.example/{name}",
+        doi=title,
+        arxiv_id=name,
+    )
+    depth = 0
+    for character in render.to_bibtex([paper]):  # BibTeX counts braces whether or not a backslash is before them
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+
+
+def test_bibtex():
+    paper = Paper(
+        "0a", r"A {B} at 5% & $x_1$", "a", date="2024-05-06", year=2024, authors=("Ann Owl", "Bo_Bee"),
+        url="https://e.example/~a_b?c=1%20&d#e", doi="10.1/a_b", arxiv_id="2401.00001",
+    )  # fmt: skip
+    assert render.to_bibtex([paper, Paper("0b", "C", "c")]).split("\n\n") == [
+        "@misc{0a,\n  title = {A \\textbraceleft{}B\\textbraceright{} at 5\\% \\& x\\_1},\n  author = {Ann Owl and Bo\\_Bee},\n"
+        "  year = {2024},\n  month = {05},\n  doi = {10.1/a_b},\n  eprint = {2401.00001},\n"
+        "  url = {https://e.example/~a_b?c=1%20&d#e}\n}",
+        "@misc{0b,\n  title = {C}\n}",
+    ]
+    assert render.to_bibtex([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "cell"),
+    [
+        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),
+        ("1=1", "1=1"), ('a "b", c\nd', 'a "b", c\nd'), ("", ""),
+    ],
+)  # fmt: skip
+def test_csv_formulas(title, cell):
+    paper = Paper("p", title, title, authors=("=a", "b"), organization=Organization("x", "=x"), comment_count=0)
+    (row,) = csv.DictReader(io.StringIO(render.to_csv([paper]), newline=""))
+    assert list(row) == list(render.CSV_FIELDS)
+    assert (row["title"], row["abstract"]) == (cell, cell)
+    assert (row["authors"], row["organization"], row["comment_count"], row["year"]) == ("'=a; b", "'=x", "0", "")
+
+
+def test_json_of_a_search():
+    paper = Paper("p", 'Owls "sleep"', "Owls sleep. They hoot.", year=2021, organization=Organization("zoo", "Zoo"))
+    rows = json.loads(render.search_to_json([found(paper, (12, 22), (0, 11)), found(paper)]))
+    assert Paper.from_dict({key: rows[0][key] for key in paper.to_dict()}) == paper
+    assert [row["sentence"] for row in rows] == [{"quote": "They hoot.", "start": 12, "end": 22}, None]
+    assert rows[0]["score"] == 0.5
+    assert json.loads(render.search_to_json([])) == []
+
+
+def test_exported_lines_are_papers_again():
+    papers = [
+        Paper("p", "Owls\u2028", "a\nb", authors=("A",)),
+        Paper("q", "Bees", "c", organization=Organization("s", "n")),
+    ]
+    lines = list(render.to_jsonl(papers))
+    assert not any("\n" in line for line in lines)
+    assert [Paper.from_dict(json.loads(line)) for line in lines] == papers
