@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import UsageError
+from rag.types import paper_id
 
 DATASETS = Path(__file__).parent / "datasets"
 
@@ -70,13 +71,13 @@ def read_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The questions of a JSONL file (`eval/datasets/questions.jsonl` shows the form)."""
+    """The questions of a JSONL file (`eval/datasets/questions.jsonl` shows the form); gold papers by id or by title."""
     return [
         Case(
             id=str(row.get("id", number)),
             kind=str(row.get("kind", "list")),
             question=str(row["question"]),
-            papers=tuple(row.get("papers", ())),
+            papers=tuple(row.get("papers", map(paper_id, row.get("titles", ())))),
             answers=tuple(row.get("answers", ())),
             evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
             history=tuple(row.get("history", ())),

@@ -66,7 +66,9 @@ def relevance_rows(cases: Sequence[Case], understood: Callable[[Case], Query], r
         golds.append(case.papers)
     for threshold in (0.3, 0.35, 0.4, 0.45):
         scores = [
-            metrics.precision_recall_f1([key for key, p in zip(own, odds, strict=True) if p >= threshold] or own[:1], gold)[2]
+            metrics.precision_recall_f1(
+                [key for key, p in zip(own, odds, strict=True) if p >= threshold] or own[:1], gold
+            )[2]
             for own, odds, gold in zip(ids, held_out(groups, labels), golds, strict=True)
         ]
         print(f"lists, threshold {threshold}: F1 {metrics.estimate(scores)}")
@@ -88,8 +90,13 @@ def answerable_rows(cases: Sequence[Case], understood: Callable[[Case], Query], 
         real.append(np.array([True, *[False] * (len(ways) - 1)]))
     odds, truth, is_real = np.concatenate(held_out(groups, labels)), np.concatenate(labels), np.concatenate(real)
     threshold = np.quantile(odds[truth == 1], REFUSED)
-    print(f"abstention: AUROC {metrics.auroc(truth.astype(int).tolist(), odds.tolist()):.3f}; at {REFUSED:.0%} refused catches", end=" ")
-    print(f"{(odds[(truth == 0) & is_real] < threshold).mean():.2f} of the unanswerable, {(odds[~is_real] < threshold).mean():.2f} of those without gold")
+    print(
+        f"abstention: AUROC {metrics.auroc(truth.astype(int).tolist(), odds.tolist()):.3f}; at {REFUSED:.0%} refused catches",
+        end=" ",
+    )
+    print(
+        f"{(odds[(truth == 0) & is_real] < threshold).mean():.2f} of the unanswerable, {(odds[~is_real] < threshold).mean():.2f} of those without gold"
+    )
     weights, bias = fit(np.concatenate(groups), np.concatenate(labels))
     fitted = 1 / (1 + np.exp(-(np.concatenate(groups) @ weights + bias)))
     print("ANSWERABLE =", tuple(weights.round(2).tolist()), "\nANSWERABLE_BIAS =", round(bias, 2))

@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     embedding_precision: Literal["int8", "fp32"] = Field(
         "int8", description="weights of the embedding model: int8 is twice as fast, fp32 exact"
     )
-    threads: int = Field(0, ge=0, description="CPU threads for embedding; 0 takes every core the process may use")
+    threads: int = Field(
+        0, ge=0, description="encoder calls at once, one thread each; 0 takes every core the process may use"
+    )
     chroma_text: bool = Field(
         True,
         description="store passage text in Chroma too, so that any Chroma client can read it (about 8 kB a passage)",

@@ -28,7 +28,11 @@ def ingest(shelf: str, first: str, docs: str) -> dict[str, Any]:
         report = assistant.ingest([docs])
         seconds = time.perf_counter() - start
     # ru_maxrss is in kilobytes on Linux.
-    return {"seconds": seconds, "stored": report.new, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {
+        "seconds": seconds,
+        "stored": report.new,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def queries(shelf: str, path: str) -> dict[str, Any]:

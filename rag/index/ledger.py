@@ -137,7 +137,8 @@ class Ledger:
                 removed += [row[0] for row in old]
                 self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
                 self._db.executemany(
-                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)", [_passage_row(number, item) for item in passages]
+                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [_passage_row(number, item) for item in passages],
                 )
         return removed
 

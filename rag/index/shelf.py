@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
 NORMALISER = "1"
 REBUILD_BATCH = 2_000
+PACKED = 128  # passages whose word-piece vectors are made small in one product
+T = TypeVar("T")
 
 
 class Shelf:
@@ -107,13 +109,18 @@ class Shelf:
 
     def _encode(self, papers: Sequence[Paper]) -> list[list[EncodedPassage]]:
         """Each paper cut into passages, and those through the encoder in one go."""
-        cuts = [cut(paper, lambda text: len(self.embedder.token_ids(text)), MAX_TOKENS) for paper in papers]
+        cuts = [cut(paper, self.embedder.count_tokens, MAX_TOKENS) for paper in papers]
         places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
         parts = [embedding_parts(papers[at], passage) for at, passage in places]
         done: dict[int, EncodedPassage] = {}
-        for row, vector, encoded in self.embedder.embed_parts([[text for _, text in own] for own in parts]):
-            numbered = [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
-            done[row] = EncodedPassage(places[row][1], vector, pack(numbered, self.projection, self._stop_ids))
+        for some in _portions(self.embedder.embed_parts([[text for _, text in own] for own in parts])):
+            texts = [
+                [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
+                for row, _, encoded in some
+            ]
+            packed = pack(texts, self.projection, self._stop_ids)
+            for (row, vector, _), tokens in zip(some, packed, strict=True):
+                done[row] = EncodedPassage(places[row][1], vector, tokens)
         out: list[list[EncodedPassage]] = [[] for _ in papers]
         for row, (at, _) in enumerate(places):
             out[at].append(done[row])
@@ -181,6 +188,17 @@ class Shelf:
         for held, vectors in self.ledger.all_passages(REBUILD_BATCH):
             self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])
         self.vectors.damaged = False
+
+
+def _portions(encoded: Iterable[T]) -> Iterator[list[T]]:
+    held: list[T] = []
+    for item in encoded:
+        held.append(item)
+        if len(held) == PACKED:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 @contextlib.contextmanager

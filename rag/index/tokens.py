@@ -24,6 +24,8 @@ SCALE = LARGEST / 127
 SAMPLE, LINE = 6_000, 60
 
 Bytes = NDArray[np.int8]
+# A text in parts: the number of the sentence, its word-piece ids and their vectors.
+Parts = Sequence[tuple[int, NDArray[np.int64], Vectors]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,21 @@ def learn_projection(embedder: Embedder) -> Vectors:
 
 def stop_ids(embedder: Embedder) -> NDArray[np.int64]:
     """Word pieces not worth keeping: stop words and punctuation."""
-    return np.array(sorted({key for word in [*STOPWORDS, *string.punctuation] for key in embedder.token_ids(word)}), np.int64)
+    return np.array(
+        sorted({key for word in [*STOPWORDS, *string.punctuation] for key in embedder.token_ids(word)}), np.int64
+    )
 
 
-def pack(parts: list[tuple[int, NDArray[np.int64], Vectors]], projection: Vectors, stop: NDArray[np.int64]) -> PaperTokens:
-    """The vectors of a text's parts, each (sentence number, word-piece ids, vectors), made small."""
-    kept = [(number, vectors[~np.isin(ids, stop)]) for number, ids, vectors in parts]
-    sentences = np.concatenate([np.full(len(vectors), number, np.int16) for number, vectors in kept])
-    small = np.concatenate([vectors for _, vectors in kept]) @ projection
-    return PaperTokens(np.round(small.clip(-LARGEST, LARGEST) / SCALE).astype(np.int8), sentences)
+def pack(texts: Sequence[Parts], projection: Vectors, stop: NDArray[np.int64]) -> list[PaperTokens]:
+    """The word-piece vectors of texts, each given in parts, made small. Many at a time: one product serves all."""
+    ids = np.concatenate([own for parts in texts for _, own, _ in parts])
+    vectors = np.concatenate([own for parts in texts for _, _, own in parts])
+    numbers = np.concatenate([np.full(len(own), number, np.int16) for parts in texts for number, own, _ in parts])
+    texts_of = np.repeat(np.arange(len(texts)), [sum(len(own) for _, own, _ in parts) for parts in texts])
+    kept = ~np.isin(ids, stop)
+    small = np.round((vectors[kept] @ projection).clip(-LARGEST, LARGEST) / SCALE).astype(np.int8)
+    ends = np.cumsum(np.bincount(texts_of[kept], minlength=len(texts)))[:-1]
+    return [PaperTokens(*pair) for pair in zip(np.split(small, ends), np.split(numbers[kept], ends), strict=True)]
 
 
 def similarities(question: Vectors, tokens: PaperTokens) -> Vectors:

@@ -35,7 +35,8 @@ _SINGULAR = re.compile(r"\b(?:it|its|itself|this|that|he|she)\b", re.IGNORECASE)
 _PLURAL = re.compile(r"\b(?:they|their|them|these|those|both|each)\b", re.IGNORECASE)
 _ELLIPSIS = re.compile(r"^(?:and|but|so|then|what about|how about|same)\b", re.IGNORECASE)
 _OTHERS = re.compile(
-    r"\belse\b|\bothers?\b|\banother\b|\bwho\b.*\binstead\b|\bsimilar\b|\b(?:something|anything) like (?:that|it)\b", re.IGNORECASE
+    r"\belse\b|\bothers?\b|\banother\b|\bwho\b.*\binstead\b|\bsimilar\b|\b(?:something|anything) like (?:that|it)\b",
+    re.IGNORECASE,
 )
 
 
@@ -90,9 +91,13 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     if query.filters and not own and subject:  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)
     if query.names:
-        if subject and (query.shape is Shape.COMPARE or (refers and re.search(r"\bcompare|differ|than\b", asked, re.I))):
+        if subject and (
+            query.shape is Shape.COMPARE or (refers and re.search(r"\bcompare|differ|than\b", asked, re.I))
+        ):
             return replace(query, topic=topic, shape=Shape.COMPARE, names=_with_first(query.names, subject))
-        return replace(query, topic=" ".join([query.topic, *before]), shape=previous.shape)  # "and the Routing Transformer on the same set?"
+        return replace(
+            query, topic=" ".join([query.topic, *before]), shape=previous.shape
+        )  # "and the Routing Transformer on the same set?"
     if not subject or (query.shape is Shape.LIST and not refers):
         return replace(query, topic=topic)
     if len(subject) > SUBJECTS:
@@ -105,7 +110,12 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
 def _about(query: Query, names: dict[str, str]) -> Query:
     """The question asked of these papers by name: "mGPT: what data was it trained on?"."""
     named = tuple(Named("", (paper,)) for paper in names)
-    return replace(query, names=named, topic=f"{', '.join(names.values())}: {query.topic}", shape=Shape.FACT if query.shape is Shape.LIST else query.shape)
+    return replace(
+        query,
+        names=named,
+        topic=f"{', '.join(names.values())}: {query.topic}",
+        shape=Shape.FACT if query.shape is Shape.LIST else query.shape,
+    )
 
 
 def _short_name(paper: Paper) -> str:

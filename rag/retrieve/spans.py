@@ -45,7 +45,11 @@ class QuestionVectors:
 
     def mean(self, best: NDArray[np.float32]) -> NDArray[np.float64]:
         """The weighed mean over question tokens (the last axis) of their best cosines (max-sim; "ColBERT", 2020)."""
-        return np.asarray(best.clip(0, 1) @ self.weights / self.weights.sum()) if len(self.weights) else np.zeros(best.shape[:-1])
+        return (
+            np.asarray(best.clip(0, 1) @ self.weights / self.weights.sum())
+            if len(self.weights)
+            else np.zeros(best.shape[:-1])
+        )
 
     def similarities(self, papers: Sequence[PaperTokens]) -> NDArray[np.float64]:
         """Max-sim with each paper as a whole."""
