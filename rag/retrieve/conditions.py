@@ -25,6 +25,7 @@ NUMBERS = {
 NUMBERS |= {"twenty": 20, "thirty": 30, "a": 1, "single": 1}
 _YEAR = r"((?:19|20)\d\d)"
 _MONTH = rf"({'|'.join(MONTHS)}|{'|'.join(name[:3] for name in MONTHS)})\.?"
+_EDGE = r"(?:(?:the )?(?:start|beginning|middle|end) of )?"
 _COUNT = rf"(\d+|{'|'.join(NUMBERS)})"
 _PUBLISHED = r"(?:(?:that )?(?:were |was |are |is )?(?:published|released|written|dated|posted|appeared|appearing|came out|come out|coming out|submitted|out) )?"
 _WORDS_OF_AUTHORS = r"(?:co-?)?authors?\b"
@@ -67,7 +68,7 @@ def _dates(text: str) -> tuple[str, list[Condition]]:
     """`in May 2023`, `since 2022`, `between 2019 and 2021`, `2023 or later`, `from 2024`, `2024 papers`."""
     rules: tuple[tuple[str, Reading], ...] = (
         (
-            rf"{_PUBLISHED}(?:between|from) {_MONTH} (?:{_YEAR} )?(?:and|to|until|till|through) {_MONTH},? {_YEAR}",
+            rf"{_PUBLISHED}(?:between|from) {_EDGE}{_MONTH} (?:{_YEAR} )?(?:and|to|until|till|through) {_EDGE}{_MONTH},? (?:of )?{_YEAR}",
             _month_range,
         ),
         (rf"{_PUBLISHED}(?:between|from) {_YEAR} (?:and|to|until|till|through) {_YEAR}", lambda m: _years(m[1], m[2])),
@@ -97,7 +98,7 @@ def _dates(text: str) -> tuple[str, list[Condition]]:
         ),
         (rf"{_PUBLISHED}(?:in |from |of |during |dated )?{_MONTH},? (?:of )?{_YEAR}", lambda m: _month(m[1], m[2])),
         (rf"{_PUBLISHED}(?:until|up to|till|through|no later than) {_YEAR}", lambda m: [("year", "lte", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:in|from|of|during)(?: the year)? {_YEAR}\b", lambda m: [("year", "eq", int(m[1]))]),
+        (rf"{_PUBLISHED}(?:in|from|of|during|dated)(?: the year)? {_YEAR}\b", lambda m: [("year", "eq", int(m[1]))]),
         (
             rf"\b{_YEAR}(?=(?:'s)? (?:\w+ ){{0,3}}(?:papers?|work|publications?|articles?|abstracts?)\b)",
             lambda m: [("year", "eq", int(m[1]))],
@@ -190,7 +191,7 @@ def _organization(text: str, organizations: Sequence[str]) -> tuple[str, list[Co
     for stored in organizations:
         slug, _, name = stored.partition(" ")
         for form in sorted({name, slug}, key=len, reverse=True):
-            said = rf"(?:(?:(?:that )?(?:come|comes|came|is|are) )?(?:from|by|at|of|with|affiliated (?:to|with)|organi[sz]ation)\s+(?:the )?(?:organi[sz]ation )?{re.escape(form)}|{re.escape(form)}(?=(?:'s)? (?:papers?|work|publications?)\b))(?!\w)"
+            said = rf"(?:(?:(?:that )?(?:come|comes|came|is|are) )?(?:from|by|at|of|with|under|affiliated (?:to|with)|organi[sz]ation)\s+(?:the )?(?:organi[sz]ation )?{re.escape(form)}|{re.escape(form)}(?=(?:'s)? (?:papers?|work|publications?)\b))(?!\w)"
             if form and (found := re.search(rf"(?<!\w){said}", text, re.IGNORECASE)):
                 return text[: found.start()] + " " + text[found.end() :], [("organization", "eq", name)]
     return text, []

@@ -14,10 +14,10 @@ from rag.types import Named, Query, Shape
 # Words that ask for papers and say nothing about them.
 SCAFFOLD = STOPWORDS | frozenset(
     """
-    abstract abstracts another anything anyone anybody article articles available came come comes concern
-    concerning count cover covers deal deals dealing describe described discuss discusses drawn drew else every
-    exist exists find found get gets give got hi hello hold holding interested kind know list look looking many
-    may much mention mentions need new recent number one ones paper papers please present publication
+    abstract abstracts another anything anyone anybody article articles available came carried carry carries come comes concern
+    concerning count cover covers date dated dates deal deals dealing describe described discuss discusses drawn drew else every
+    exist exists find found get gets give got here hi hello hold holding interested kind know list listed lists look looking many
+    may much mention mentions need new recent number one ones paper papers please present organisation organization publication
     publications published put read reading received relevant research see shelf show something stuff study
     studies tell there thing things thanks topic want way work works written
     """.split()

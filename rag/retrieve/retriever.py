@@ -104,6 +104,18 @@ class Retriever:
             return 0.0
         return sum(weight for term, weight in weights.items() if index.holds(row, term)) / total
 
+    def gain(self, topic: str, paper_id: str, taken: Sequence[str]) -> float:
+        """The share of the topic's idf mass that stands in the paper and in none of those taken."""
+        index = self._shelf.lexical
+        weights = {term: index.idf(term) for term in terms(" ".join(content_words(topic)))}
+        rows = [index.row_of[key] for key in taken]
+        new = (
+            weight
+            for term, weight in weights.items()
+            if index.holds(index.row_of[paper_id], term) and not any(index.holds(row, term) for row in rows)
+        )
+        return sum(new) / (sum(weights.values()) or 1.0)
+
     def count_without(self, field: str) -> int:
         """How many papers of the shelf have no value of a metadata field."""
         return self._shelf.ledger.count_without(field)
