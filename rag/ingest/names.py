@@ -12,7 +12,7 @@ from rag.types import Paper
 # What stands before a title's colon is a name when it is this short.
 LONGEST_NAME = 4
 WORD = re.compile(r"[A-Za-z][\w'.+-]*(?:\w|\+)(?:\(\))?")
-DEFINED = re.compile(r"\(([A-Z][\w'.+-]{1,15})\)")
+DEFINED = re.compile(r"\(((?:[A-Z]|[a-z]+[A-Z])[\w'.+-]{1,15})\)")
 # Abbreviations of the field that name no paper.
 GENERAL = frozenset("""
     ai asr bert bleu clip cnn cnns cot cpu cpus dnn f1 flops gan gpt gpu gpus icl ir kg kgs kv llm llms lm lms

@@ -62,6 +62,17 @@ _NOT_HELD = (
     (r"(?i)\b(?:which|what) (?:university|institute|institution|company|lab)\b.*\b(?:work|affiliated|employed)|\baffiliations?\b", "affiliations of persons"),
     (r"(?i)\b(?:github|source code|repository|repo|pdf) (?:link|url|address)\b|\blink to the (?:code|pdf|repo)", "links to code or files"),
 )  # fmt: skip
+# Short forms of the field that questions use and abstracts spell out.
+_SPELLED_OUT = {
+    "asr": "automatic speech recognition", "cot": "chain of thought", "icl": "in-context learning", "kd": "knowledge distillation",
+    "kg": "knowledge graph", "moe": "mixture of experts", "mt": "machine translation", "ner": "named entity recognition",
+    "nmt": "machine translation", "peft": "parameter-efficient fine-tuning", "qa": "question answering",
+    "rag": "retrieval-augmented generation", "rl": "reinforcement learning", "rlhf": "reinforcement learning from human feedback",
+    "ssm": "state space model", "vlm": "vision-language model", "vqa": "visual question answering",
+}  # fmt: skip
+_SHORT = re.compile(rf"\b({'|'.join(_SPELLED_OUT)})s?\b", re.IGNORECASE)
+# A name beside a name: "bert2BERT or CLP-Transfer".
+_TWO_NAMES = re.compile(r"([\w'.+-]*\w\+?(?:\(\))?),? (?:or|and|vs\.?|versus)(?: of| the)? ([\w'.+-]*\w)")
 # A name shared by more papers than this is a word of the field, not a name.
 SENSES = 3
 
@@ -76,10 +87,14 @@ def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Qu
     bare = not content_words(conditions.rest)
     shape = _shape(asked, conditions.rest, names, about_papers=stated and bare)
     if stated and (bare or shape in (Shape.LIST, Shape.COUNT) or (conditions.order and _PUBLISHED.search(asked))):
-        topic = "" if bare else conditions.rest
+        topic = "" if bare else _spelled_out(conditions.rest)
         return Query(asked, topic, shape, conditions.filters, conditions.order, names, missing=missing)
     # "what did X report in 2023" asks a fact: its figures are words to find, not conditions.
-    return Query(asked, asked, shape, names=names, missing=missing)
+    return Query(asked, _spelled_out(asked), shape, names=names, missing=missing)
+
+
+def _spelled_out(text: str) -> str:
+    return _SHORT.sub(lambda found: f"{found[0]} ({_SPELLED_OUT[found[1].casefold()]})", text)
 
 
 def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool) -> Shape:
@@ -87,6 +102,8 @@ def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool)
         return Shape.COUNT
     listing = bool(_LIST.search(asked))
     sides = len({name.papers[0] for name in names})
+    if names and any(looks_like_name(pair[1]) and looks_like_name(pair[2]) for pair in _TWO_NAMES.finditer(asked)):
+        sides = max(sides, 2)
     if not listing and (
         (_COMPARE.search(asked) and sides > 1)
         or _COMPARE_ALONE.search(asked)
