@@ -92,7 +92,10 @@ def answerable_rows(cases: Sequence[Case], understood: Callable[[Case], Query], 
 def fit_relevance(rows: Sequence[Rows]) -> None:
     odds = held_out([row.features for row in rows], [row.labels for row in rows])
     for threshold in (0.25, 0.3, 0.35, 0.4, 0.45):
-        kept = [[key for key, p in zip(row.ids, own, strict=True) if p >= threshold] or row.ids[:1] for row, own in zip(rows, odds, strict=True)]
+        kept = [
+            [key for key, p in zip(row.ids, own, strict=True) if p >= threshold] or row.ids[:1]
+            for row, own in zip(rows, odds, strict=True)
+        ]
         scores = [metrics.precision_recall_f1(found, row.gold)[2] for found, row in zip(kept, rows, strict=True)]
         print(f"lists, threshold {threshold}: F1 {metrics.estimate(scores)}")
     weights, bias = fit(np.concatenate([row.features for row in rows]), np.concatenate([row.labels for row in rows]))
@@ -109,7 +112,10 @@ def fit_answerable(rows: Sequence[Rows]) -> None:
     for refused in (0.02, 0.04, 0.06, 0.08):
         threshold = np.quantile(odds[truth == 1], refused)
         caught, without_gold = (odds[(truth == 0) & real] < threshold).mean(), (odds[~real] < threshold).mean()
-        print(f"{refused:.0%} refused: {caught:.2f} of the unanswerable caught, {without_gold:.2f} of those without gold;", end=" ")
+        print(
+            f"{refused:.0%} refused: {caught:.2f} of the unanswerable caught, {without_gold:.2f} of those without gold;",
+            end=" ",
+        )
         print("ANSWERABLE_THRESHOLD =", round(float(np.quantile(fitted[truth == 1], refused)), 3))
     print("ANSWERABLE =", tuple(weights.round(2).tolist()), "\nANSWERABLE_BIAS =", round(bias, 2))
 

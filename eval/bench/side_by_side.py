@@ -13,12 +13,13 @@ import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ COLD_STARTS = 3  # a round's figure is their median: one is too noisy
 # other by spinning, and one busy neighbour on two cores costs the peer far more than it costs Attest.
 DISTURBED = 0.15
 PATIENCE = 180.0  # seconds to wait for a quiet moment before each stage
+TRIES = 3  # a disturbed stage is measured again; only the neighbours decide, never the figure
 # Key, name, and what the ratio ours / peer is to keep.
 MEASURES: tuple[tuple[str, str, str, float], ...] = (
     ("ingest", "ingest, docs/s", ">=", 2.5),
@@ -41,9 +43,8 @@ MEASURES: tuple[tuple[str, str, str, float], ...] = (
     ("disk", "disk, MB", "", 0),
 )
 
-Figures = dict[
-    str, dict[str, list[tuple[float, float]]]
-]  # side, measure, rounds: the figure, and the others' cores meanwhile
+# Side, measure, rounds: the figure, and the cores that others used meanwhile.
+Figures = dict[str, dict[str, list[tuple[float, float]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Side:
         """Median and 95th percentile of the queries of one process."""
         times = _run(*self.worker, "queries", str(shelf), str(inputs.queries))["milliseconds"]
         return {"p50": statistics.median(times), "p95": statistics.quantiles(times, n=20, method="inclusive")[18]}
+
+
+Stage = Callable[[Side, Path, Inputs], dict[str, float]]
 
 
 def sides(peer_python: str) -> tuple[Side, Side]:
@@ -213,36 +217,47 @@ def measure(pair: tuple[Side, Side], inputs: Inputs, rounds: int, folder: Path) 
     for number in range(rounds):
         for stage in (Side.ingest, Side.cold, Side.warm):
             for side in pair if number % 2 == 0 else pair[::-1]:  # neither is always first
-                Others.wait()
-                others = Others()
-                found = stage(side, folder / f"{side.name}-{number}", inputs)
-                cores = others.cores()
+                found, cores = _quietly(stage, side, folder / f"{side.name}-{number}", inputs)
                 for key, value in found.items():
                     figures[side.name][key].append((value, cores))
                 shown = ", ".join(f"{key} {value:.4g}" for key, value in found.items())
-                print(
-                    f"round {number + 1}: {side.name}: {shown} (others: {cores:.2f} cores)", file=sys.stderr, flush=True
-                )
+                print(f"round {number + 1}: {side.name}: {shown} (others: {cores:.2f})", file=sys.stderr, flush=True)
     return figures
 
 
+def _quietly(stage: Stage, side: Side, shelf: Path, inputs: Inputs) -> tuple[dict[str, float], float]:
+    """The stage's figures of the least disturbed try, and the cores that others used meanwhile."""
+    tries: list[tuple[dict[str, float], float]] = []
+    while len(tries) < TRIES and not (tries and tries[-1][1] < DISTURBED):
+        if stage is Side.ingest:
+            shutil.rmtree(shelf, ignore_errors=True)
+        Others.wait()
+        others = Others()
+        found = stage(side, shelf, inputs)
+        tries.append((found, others.cores()))
+    return min(tries, key=lambda one: one[1])
+
+
 def table(figures: Figures) -> tuple[list[str], dict[str, float]]:
-    """The lines to print, of medians over the undisturbed rounds (over all, where none was), and the ratio of each measure."""
-    lines = [
-        f"{'':31}{''.join(f'{name:>12}' for name in figures)}{'ours/peer':>11}   {'rounds apart':14}{'quiet rounds':14}target"
-    ]
+    """The lines to print, of medians over the undisturbed rounds, and the ratio of each measure.
+
+    Where a side has no such round, all rounds of both stand, and nothing is said about the target: a
+    quiet round of one beside a disturbed one of the other would flatter the first.
+    """
+    head = "".join(f"{name:>12}" for name in figures)
+    lines = [f"{'':31}{head}{'ours/peer':>11}   {'rounds apart':14}{'quiet rounds':14}target"]
     ratios: dict[str, float] = {}
     for key, name, bound, wanted in MEASURES:
-        quiet = [[value for value, cores in side[key] if cores < DISTURBED] for side in figures.values()]
-        used = [some or [value for value, _ in side[key]] for some, side in zip(quiet, figures.values(), strict=True)]
+        rounds = [side[key] for side in figures.values()]
+        quiet = [[value for value, cores in side if cores < DISTURBED] for side in rounds]
+        used = quiet if all(quiet) else [[value for value, _ in side] for side in rounds]
         mine, theirs = map(statistics.median, used)
         ratio = ratios[key] = mine / theirs
+        met = "met" if (ratio >= wanted if bound == ">=" else ratio <= wanted) else "MISSED"
+        target = f"{bound} {wanted} {met if all(quiet) else 'undecided: disturbed'}" if bound else ""
         apart = " / ".join(f"{100 * (max(some) / min(some) - 1):.0f} %" for some in used)
-        met = ratio >= wanted if bound == ">=" else ratio <= wanted
-        target = f"{bound} {wanted} {'met' if met else 'MISSED'}" if bound else ""
-        lines.append(
-            f"{name:31}{mine:>12.4g}{theirs:>12.4g}{ratio:>11.3f}   {apart:14}{' / '.join(str(len(some)) for some in quiet):14}{target}".rstrip()
-        )
+        counts = " / ".join(str(len(some)) for some in quiet)
+        lines.append(f"{name:31}{mine:>12.4g}{theirs:>12.4g}{ratio:>11.3f}   {apart:14}{counts:14}{target}".rstrip())
     return lines, ratios
 
 

@@ -201,12 +201,15 @@ class Ledger:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The passage vectors (passages x dimension) of each of these papers, in order of the text."""
-        rows: dict[str, list[Vectors]] = {}
+        rows: dict[str, list[bytes]] = {}
         for some in _portions(ids):
-            query = f"SELECT p.id, s.vector FROM papers p JOIN passages s ON s.paper_number = p.number WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
+            query = (
+                "SELECT p.id, s.vector FROM papers p JOIN passages s ON s.paper_number = p.number"
+                f" WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
+            )
             for paper_id, vector in self._db.execute(query, some):
-                rows.setdefault(paper_id, []).append(np.frombuffer(vector, dtype=np.float32))
-        return {key: np.stack(value) for key, value in rows.items()}
+                rows.setdefault(paper_id, []).append(vector)
+        return {key: np.frombuffer(b"".join(own), np.float32).reshape(len(own), -1) for key, own in rows.items()}
 
     def named(self, keys: Sequence[str]) -> dict[str, list[str]]:
         """For each of these name keys (`rag.ingest.names.key`) that is known, the ids of the papers so called."""

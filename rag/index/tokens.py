@@ -68,17 +68,13 @@ def pack(texts: Sequence[Parts], projection: Vectors, stop: NDArray[np.int64]) -
     return [PaperTokens(*pair) for pair in zip(np.split(small, ends), np.split(numbers[kept], ends), strict=True)]
 
 
-def similarities(question: Vectors, tokens: PaperTokens) -> Vectors:
-    """Cosines (question tokens x kept tokens) of projected question vectors."""
-    return np.asarray((question @ tokens.vectors.T.astype(np.float32)) * np.float32(SCALE))
+def cosines(question: Vectors, papers: Sequence[PaperTokens]) -> list[Vectors]:
+    """For each paper the cosines of its kept tokens with projected question vectors (tokens x question tokens).
 
-
-def best_similarities(question: Vectors, papers: Sequence[PaperTokens]) -> Vectors:
-    """For each paper the greatest cosine of each question token (papers x question tokens), in one product."""
-    filled = [at for at, paper in enumerate(papers) if len(paper.sentences)]
-    out = np.zeros((len(papers), len(question)), dtype=np.float32)
-    if filled and len(question):
-        starts = np.cumsum([0, *(len(papers[at].sentences) for at in filled)])[:-1]
-        together = np.concatenate([papers[at].vectors for at in filled]).astype(np.float32)
-        out[filled] = np.maximum.reduceat(together @ question.T, starts, axis=0) * np.float32(SCALE)
-    return out
+    One product for all papers: many small ones spend their time handing work between threads.
+    """
+    if not papers:
+        return []
+    together = np.concatenate([paper.vectors for paper in papers]).astype(np.float32) @ question.T
+    ends = np.cumsum([len(paper.sentences) for paper in papers])[:-1]
+    return np.split(together * np.float32(SCALE), ends)

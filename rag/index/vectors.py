@@ -93,12 +93,7 @@ class VectorStore:
 
     def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The nearest passages as (paper id, cosine), best first."""
-        count = self.count()
-        if not count:
-            return []
-        found: Any = self._collection.query(
-            query_embeddings=vector[None, :], n_results=min(limit, count), include=["distances"]
-        )
+        found: Any = self._collection.query(query_embeddings=vector[None, :], n_results=limit, include=["distances"])
         return [
             (key.partition(":")[0], 1.0 - float(distance))
             for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)

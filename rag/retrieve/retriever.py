@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.index.lexical import terms
 from rag.index.shelf import Shelf
+from rag.index.tokens import cosines
 from rag.retrieve.query import content_words
 from rag.retrieve.spans import QuestionVectors, sentence_fit, with_spans
 from rag.types import Evidence, Filters, Query
@@ -54,6 +56,8 @@ class Retriever:
     def __init__(self, shelf: Shelf, without: Collection[str] = ()) -> None:
         self._shelf = shelf
         self._legs = LEGS - set(without)
+        # One question is searched for and then looked for in sentences: it is encoded once.
+        self._read = lru_cache(maxsize=4)(lambda topic: QuestionVectors.read(topic, shelf))
 
     def search(self, query: Query, limit: int) -> list[Evidence]:
         """The `limit` best papers for the query's topic among those its filters let through, best first.
@@ -63,7 +67,7 @@ class Retriever:
         allowed = self._allowed(query)
         if not query.topic:
             return self._listed(query, allowed, limit)
-        question = QuestionVectors.read(query.topic, self._shelf)
+        question = self._read(query.topic)
         wanted = terms(" ".join(content_words(query.topic)))
         found = self._candidates(question.vector, wanted, allowed)
         scores = self._fused(question, found, limit)
@@ -88,7 +92,8 @@ class Retriever:
         if "late" in self._legs and found:
             near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
             tokens = self._shelf.ledger.tokens([found[at].id for at in near])
-            similar = question.similarities([tokens[found[at].id] for at in near])
+            compared = cosines(question.tokens, [tokens[found[at].id] for at in near])
+            similar = np.array([question.similarity(own) for own in compared])
             late = np.full(len(found), similar.min())
             late[near] = similar
             scores = scores + LATE * late
@@ -122,7 +127,7 @@ class Retriever:
 
     def with_spans(self, topic: str, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The same evidence, each paper with its sentences, best for `topic` first."""
-        return with_spans(topic, evidence, self._shelf) if evidence else []
+        return with_spans(topic, evidence, self._read(topic), self._shelf) if evidence else []
 
     def sentence_fit(self, topic: str, item: Evidence) -> float:
         """How well one sentence of the paper, taken alone, answers; see `rag.retrieve.spans`."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rag.index.lexical import LexicalIndex, terms
 from rag.index.shelf import Shelf
-from rag.index.tokens import PaperTokens, best_similarities, similarities
+from rag.index.tokens import cosines
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.retrieve.query import content_words
@@ -51,27 +51,25 @@ class QuestionVectors:
             else np.zeros(best.shape[:-1])
         )
 
-    def similarities(self, papers: Sequence[PaperTokens]) -> NDArray[np.float64]:
-        """Max-sim with each paper as a whole."""
-        return self.mean(best_similarities(self.tokens, papers))
+    def similarity(self, cosines: NDArray[np.float32]) -> float:
+        """Max-sim with the kept tokens of a paper or a sentence (tokens x question tokens)."""
+        return float(self.mean(cosines.max(axis=0))) if cosines.size else 0.0
 
 
-def with_spans(topic: str, evidence: Sequence[Evidence], shelf: Shelf) -> list[Evidence]:
+def with_spans(topic: str, evidence: Sequence[Evidence], question: QuestionVectors, shelf: Shelf) -> list[Evidence]:
     """The same evidence, each paper with its sentences, best for `topic` first.
 
     A sentence's words were encoded within their passage, so that "it" is read with what it stands for.
     """
-    question = QuestionVectors.read(topic, shelf)
     tokens = shelf.ledger.tokens([item.paper.id for item in evidence])
     figure = NUMBER if _QUANTITY.search(topic) else 0.0
     ranked = []
-    for item in evidence:
+    compared = cosines(question.tokens, [tokens[item.paper.id] for item in evidence])
+    for item, own in zip(evidence, compared, strict=True):
         spans = split_sentences(item.paper.abstract)
         texts = [readable(item.paper.abstract[start:end]) for start, end in spans]
-        own = tokens[item.paper.id]
-        cosines = similarities(question.tokens, own)
-        held = [own.sentences == number for number in range(len(spans))]
-        similar = [float(question.mean(cosines[:, mask].max(axis=1))) if mask.any() else 0.0 for mask in held]
+        numbers = tokens[item.paper.id].sentences
+        similar = [question.similarity(own[numbers == number]) for number in range(len(spans))]
         fits = [
             Span(start, end, value + WORDS * share + figure * bool(re.search(r"\d", text)))
             for (start, end), value, share, text in zip(
@@ -79,7 +77,7 @@ def with_spans(topic: str, evidence: Sequence[Evidence], shelf: Shelf) -> list[E
             )
         ]
         ordered = tuple(sorted(fits, key=lambda span: (-span.score, span.start)))
-        ranked.append(replace(item, similarity=float(question.similarities([own])[0]), spans=ordered))
+        ranked.append(replace(item, similarity=question.similarity(own), spans=ordered))
     return ranked
 
 
