@@ -166,7 +166,8 @@ class Query:
 
     `topic` is the text to search with, empty when the question is about metadata alone. `names`
     are the papers the question names, in order. `carried` are ids of papers of earlier turns that the
-    question is about ("which of those ..."), `excluded` those it wants others than ("who else ..."). `missing` says in words what the question asks for
+    question is about ("which of those ..."), `excluded` those it wants others than ("who else ..."). `field` is the
+    metadata field asked of the papers named ("when was it published?"). `missing` says in words what the question asks for
     that abstracts do not hold; `notes` are remarks for the reader.
     """
 
@@ -178,6 +179,7 @@ class Query:
     names: tuple[Named, ...] = ()
     carried: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    field: str | None = None
     missing: str | None = None
     notes: tuple[str, ...] = ()
 

@@ -143,6 +143,19 @@ def test_the_contract_of_an_answer(assistant, question):
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "history", "says"),
+    [
+        ("when was Heron published?", [], "2021-05-04"),
+        ("how many authors does CraneNet have?", [], "11 authors"),
+        ("and when is it from?", ["what does Heron sort?"], "2021-05-04"),
+        ("when was The Stork Compiler published?", [], "give no date of this paper"),
+    ],
+)
+def test_metadata_of_a_named_paper(assistant, question, history, says):
+    assert says in assistant.ask(question, history=history).text
+
+
 def test_filters_narrow_the_answer(assistant):
     assert titles(assistant.ask("which papers are about sorting?", filters={"year": {"gte": 2022}})) == [
         "Sorting Cards With Robot Arms"

@@ -27,12 +27,6 @@ def test_meaning_is_in_the_vectors(embedder):
     assert query @ near > query @ far + 0.2
 
 
-def test_progress_counts_every_text(embedder):
-    seen = []
-    embedder.embed(["one", "two " * 50, "three"], progress=seen.append)
-    assert sum(seen) == 3
-
-
 def test_the_tokenizer_does_not_cut_at_128_pieces(embedder):
     assert len(embedder.token_ids("word " * 500)) == 500
 

@@ -71,13 +71,13 @@ def pages(tmp_path: Path) -> Path:
 def embedded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Texts given to the embedder since the shelf was opened."""
     seen: list[str] = []
-    embed = shelf.embedder.embed
+    embed = shelf.embedder.embed_parts
 
-    def counting(texts: Sequence[str], *rest: Any) -> Any:
-        seen.extend(texts)
-        return embed(texts, *rest)
+    def counting(texts: Sequence[Sequence[str]]) -> Any:
+        seen.extend(" ".join(parts) for parts in texts)
+        return embed(texts)
 
-    monkeypatch.setattr(shelf.embedder, "embed", counting)
+    monkeypatch.setattr(shelf.embedder, "embed_parts", counting)
     return seen
 
 

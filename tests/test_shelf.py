@@ -57,7 +57,8 @@ def test_a_missing_shelf_is_said_and_nothing_is_made(tmp_path):
 
 
 def test_reopening_embeds_nothing(folder, monkeypatch):
-    monkeypatch.setattr("rag.index.embed.Embedder.embed", lambda *_: pytest.fail("embedded on opening"))
+    for name in ("embed", "embed_tokens", "embed_parts"):
+        monkeypatch.setattr(f"rag.index.embed.Embedder.{name}", lambda *_: pytest.fail("embedded on opening"))
     with Shelf(folder, SETTINGS) as shelf:
         assert shelf.ledger.count() == (2, shelf.vectors.count())
 

@@ -27,7 +27,7 @@ def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ())
     more when it fits nearly as well); a comparison one part for each paper; a count the number first.
     """
     builder = DraftBuilder()
-    if not query.topic:
+    if not query.topic or (query.field and query.names):
         _write_metadata(builder, query, evidence)
     elif query.shape is Shape.COMPARE:
         _write_comparison(builder, evidence)

@@ -129,13 +129,11 @@ class Embedder:
         )
         return [word for _, word in words[:count]]
 
-    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         """One row of norm 1 for each text; words beyond 256 word pieces are not seen (cut text first)."""
         out = np.empty((len(texts), self.dimension), dtype=np.float32)
         for rows, (pooled,), _ in self._run(texts, ["pooled"]):
             out[rows] = pooled
-            if progress:
-                progress(len(rows))
         return out
 
     def embed_tokens(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], Vectors]]:

@@ -56,6 +56,9 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
     if query.missing:
         nearest = _named(query, retriever)
         return Gathered(nearest=nearest, reason=f"saved pages do not hold {query.missing}")
+    if query.field and query.names:
+        named = replace(query, topic="", order=None, carried=tuple(key for name in query.names for key in name.papers))
+        return _by_metadata(named, retriever)
     if not query.topic:
         return _by_metadata(query, retriever)
     pool = search_pool(query, retriever)
@@ -174,6 +177,9 @@ def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
     found = retriever.search(query, query.order.limit or 1 if query.order else 10_000)
     if not found:
         return Gathered(reason=_nothing_passes(query))
+    if query.field and all(getattr(item.paper, query.field) is None for item in found):
+        what = query.field.replace("_", " ").removesuffix(" count")
+        return Gathered(nearest=tuple(found), reason=f"the pages it was read from give no {what} of this paper")
     fields = {field for field, _, _ in query.filters.conditions} | ({query.order.field} if query.order else set())
     notes = []
     for field, unknown in (

@@ -62,6 +62,13 @@ _NOT_HELD = (
     (r"(?i)\b(?:which|what) (?:university|institute|institution|company|lab)\b.*\b(?:work|affiliated|employed)|\baffiliations?\b", "affiliations of persons"),
     (r"(?i)\b(?:github|source code|repository|repo|pdf) (?:link|url|address)\b|\blink to the (?:code|pdf|repo)", "links to code or files"),
 )  # fmt: skip
+# Metadata asked of a paper that is named: field, and how a question for it sounds.
+_FIELDS = (
+    ("date", r"\bwhen\b.*\b(?:publish|releas|writ|post|appear|dated|from|out\b)|\b(?:what|which) (?:year|month|date)\b|\bhow (?:old|recent)\b|\b(?:date|year) of\b|\bpublication (?:date|year)\b"),
+    ("author_count", r"\b(?:how many|number of) (?:co-?)?authors\b"),
+    ("comment_count", r"\b(?:how many|number of) comments\b"),
+    ("organization", r"\b(?:what|which) organi[sz]ation\b"),
+)  # fmt: skip
 # Short forms of the field that questions use and abstracts spell out.
 _SPELLED_OUT = {
     "asr": "automatic speech recognition", "cot": "chain of thought", "icl": "in-context learning", "kd": "knowledge distillation",
@@ -82,6 +89,7 @@ def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Qu
     asked = " ".join(question.split())
     missing = next((what for pattern, what in _NOT_HELD if re.search(pattern, asked)), None)
     names = named_papers(asked, ledger, lexical)
+    field = next((name for name, pattern in _FIELDS if re.search(pattern, asked, re.IGNORECASE)), None)
     conditions = read_conditions(asked, ledger.distinct("organization"))
     stated = bool(conditions.filters or conditions.order)
     bare = not content_words(conditions.rest)
@@ -90,7 +98,7 @@ def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Qu
         topic = "" if bare else _spelled_out(conditions.rest)
         return Query(asked, topic, shape, conditions.filters, conditions.order, names, missing=missing)
     # "what did X report in 2023" asks a fact: its figures are words to find, not conditions.
-    return Query(asked, _spelled_out(asked), shape, names=names, missing=missing)
+    return Query(asked, _spelled_out(asked), shape, names=names, field=field, missing=missing)
 
 
 def _spelled_out(text: str) -> str:
