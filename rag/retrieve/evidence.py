@@ -57,8 +57,8 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
         nearest = _named(query, retriever)
         return Gathered(nearest=nearest, reason=f"saved pages do not hold {query.missing}")
     if query.field and query.names:
-        named = replace(query, topic="", order=None, carried=tuple(key for name in query.names for key in name.papers))
-        return _by_metadata(named, retriever)
+        ids = tuple(key for name in query.names for key in name.papers)
+        return _by_metadata(replace(query, topic="", order=None, carried=ids), retriever)
     if not query.topic:
         return _by_metadata(query, retriever)
     pool = search_pool(query, retriever)

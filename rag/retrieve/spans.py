@@ -1,4 +1,4 @@
-"""Which paper and which sentence answer: late interaction over kept word-piece vectors, with the question's words and numbers."""
+"""Which sentence answers: late interaction over kept word-piece vectors, the question's words, and numbers."""
 
 from __future__ import annotations
 
@@ -43,17 +43,10 @@ class QuestionVectors:
         ids, vectors = parts[0]
         return cls(vector, vectors @ shelf.projection, shelf.embedder.informativeness(ids))
 
-    def mean(self, best: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The weighed mean over question tokens (the last axis) of their best cosines (max-sim; "ColBERT", 2020)."""
-        return (
-            np.asarray(best.clip(0, 1) @ self.weights / self.weights.sum())
-            if len(self.weights)
-            else np.zeros(best.shape[:-1])
-        )
-
     def similarity(self, cosines: NDArray[np.float32]) -> float:
-        """Max-sim with the kept tokens of a paper or a sentence (tokens x question tokens)."""
-        return float(self.mean(cosines.max(axis=0))) if cosines.size else 0.0
+        """Max-sim with the kept tokens of a paper or a sentence (tokens x question tokens): the weighed mean of
+        each question token's best cosine (Khattab and Zaharia, "ColBERT", 2020)."""
+        return float(cosines.max(axis=0).clip(0, 1) @ self.weights / self.weights.sum()) if cosines.size else 0.0
 
 
 def with_spans(topic: str, evidence: Sequence[Evidence], question: QuestionVectors, shelf: Shelf) -> list[Evidence]:
