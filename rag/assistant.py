@@ -125,7 +125,7 @@ class Assistant:
         """Each sentence of a text against the papers of the shelf: the best quote and the verdict."""
         return list(check_text(text, Retriever(self.shelf), Checker(self.shelf.embedder)))
 
-    def ask(self, question: str, history: History = (), filters: Mapping[str, Any] | None = None) -> Answer:
+    def ask(self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None) -> Answer:
         """A cited and checked answer, or an abstention.
 
         Args:
@@ -139,18 +139,26 @@ class Assistant:
         """
         return next(event.answer for event in self.stream(question, history, filters) if event.answer)
 
-    async def aask(self, question: str, history: History = (), filters: Mapping[str, Any] | None = None) -> Answer:
+    async def aask(
+        self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None
+    ) -> Answer:
         """As `ask`, without blocking the event loop."""
         return await asyncio.to_thread(self.ask, question, history, filters)
 
-    def stream(self, question: str, history: History = (), filters: Mapping[str, Any] | None = None) -> Iterator[Event]:
+    def stream(
+        self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None
+    ) -> Iterator[Event]:
         """The answer as it comes about: status events, then text, then the final, checked answer."""
         asked = _question(question)
         shelf = self.shelf
+        if not shelf.ledger.count()[0]:
+            raise ShelfMissing(
+                f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
+            )
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         yield Event("status", "searching")
-        turns = [self._turn(turn) for turn in history[-TURNS:]]
+        turns = [self._turn(turn) for turn in (history or ())[-TURNS:]]
         readings = understand(asked, shelf.ledger, shelf.lexical, turns, to_filters(filters))
         query, gathered = gather(readings, Retriever(shelf))
         clock.lap("retrieve")

@@ -99,6 +99,8 @@ def _years(text: str) -> dict[str, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no year or range; try 2023, 2023:, :2021 or 2020:2022")
     if not found[2]:
         return {"eq": int(found[1])}
+    if found[1] and found[3] and found[1] > found[3]:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return {operator: int(year) for operator, year in (("gte", found[1]), ("lte", found[3])) if year}
 
 

@@ -156,6 +156,38 @@ def test_metadata_of_a_named_paper(assistant, question, history, says):
     assert says in assistant.ask(question, history=history).text
 
 
+def test_an_ordinal_means_a_paper_of_the_answer_before(assistant):
+    first = assistant.ask("which papers are about sorting?")
+    second = first.papers[1][0].title.split(":")[0]
+    assert titles(assistant.ask("what does the second one say about time?", history=[first])) == [second]
+
+
+def test_a_topic_lives_on_through_a_question_about_those(assistant):
+    first = assistant.ask("which papers are about sorting?")
+    second = assistant.ask("which of those are from 2021?", history=[first])
+    assert titles(assistant.ask("and from 2023?", history=[first, second])) == ["Sorting Cards With Robot Arms"]
+
+
+def test_those_of_nothing_is_said(assistant):
+    assert "no earlier answer" in assistant.ask("which of those are from 2021?").text
+
+
+@pytest.mark.parametrize(
+    ("question", "papers"),
+    [
+        ("how many papers are on the shelf?", 4),
+        ("which papers have no date?", 1),
+        ("undated papers", 1),
+    ],
+)
+def test_questions_about_the_shelf_itself(assistant, question, papers):
+    assert len(assistant.ask(question).papers) == papers
+
+
+def test_papers_by_somebody_unknown_are_not_guessed(assistant):
+    assert "no organisation of that name" in assistant.ask("which papers are by Google?").text
+
+
 def test_filters_narrow_the_answer(assistant):
     assert titles(assistant.ask("which papers are about sorting?", filters={"year": {"gte": 2022}})) == [
         "Sorting Cards With Robot Arms"
@@ -170,6 +202,19 @@ def test_questions_that_cannot_be_asked(assistant, question):
     with pytest.raises(UsageError) as caught:
         assistant.ask(question)
     assert caught.value.hint
+
+
+def test_filter_values_are_checked(assistant):
+    with pytest.raises(UsageError, match="whole number"):
+        assistant.ask("sorting", filters={"year": "soon"})
+
+
+def test_an_empty_shelf_is_said(tmp_path):
+    (tmp_path / "bad.jsonl").write_text("{oops\n", encoding="utf-8")
+    with Assistant.open(tmp_path / "shelf") as empty:
+        empty.ingest([tmp_path / "bad.jsonl"])
+        with pytest.raises(ShelfMissing, match="is empty"):
+            empty.ask("anything?")
 
 
 def test_control_characters_are_not_echoed(assistant):

@@ -258,11 +258,15 @@ class Ledger:
             if field == "id" and operator == "in":
                 where.append("id IN (SELECT value FROM json_each(?))")
                 values.append(json.dumps(list(value)))
+            elif field in FIELDS and operator == "known":
+                where.append(f"{FIELDS[field]} IS {'NOT ' if value else ''}NULL")
             elif field not in FIELDS or operator not in OPERATORS:
                 raise UsageError(
                     f"unknown filter {field} {operator}",
-                    hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}",
+                    hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}, known",
                 )
+            elif field in ("year", "author_count", "comment_count") and not isinstance(value, int):
+                raise UsageError(f"filter {field} needs a whole number, not {value!r}")
             elif field == "organization":
                 where.append("instr(organization, ?)")
                 values.append(str(value).casefold())

@@ -150,6 +150,7 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
     tally.aliases = dict.fromkeys(aliases(item), key) | tally.aliases
     if key in tally.batch:
         tally.merged += 1
+        tally.rejected += _other_wording(tally.batch[key], item)
         tally.batch[key] = merge_papers(tally.batch[key], item)
         return
     tally.batch[key] = item
@@ -175,9 +176,11 @@ def _flush(shelf: Store, tally: _Tally) -> None:
             assert before is not None
             repeated = key in tally.seen or pending is not None
             after = _updated(before, paper, repeated)
+            changed = replace(after, sources=before.sources) != before  # one more place to find it changes nothing
+            tally.rejected += _other_wording(before, paper) if repeated else []
             merged += repeated
-            unchanged += not repeated and after == before
-            updated += not repeated and after != before
+            unchanged += not repeated and not changed
+            updated += not repeated and changed
             if key in words or after.abstract != before.abstract or after.title != before.title:
                 words[key] = after
                 metadata.pop(key, None)
@@ -192,6 +195,15 @@ def _flush(shelf: Store, tally: _Tally) -> None:
         tally.unchanged + unchanged,
         tally.merged + merged,
     )
+
+
+def _other_wording(kept: Paper, paper: Paper) -> list[Rejected]:
+    """What is lost when two records of one run differ in their abstracts: the second, kept for review."""
+    if kept.abstract.startswith(paper.abstract) or paper.abstract.startswith(kept.abstract):
+        return []
+    where = paper.sources[0]
+    reason = f"another abstract of {paper.title!r}, which was read before in this run; the first is kept"
+    return [Rejected(where.file, where.position, reason, paper.abstract)]
 
 
 def _updated(known: Paper, paper: Paper, repeated: bool) -> Paper:

@@ -51,7 +51,7 @@ def read_conditions(question: str, organizations: Sequence[str]) -> Conditions:
         organizations: `slug display name` of the shelf's organisations.
     """
     rest, found = question, list[Condition]()
-    for reader in (_dates, _author_counts, _comments):
+    for reader in (_unknown, _dates, _author_counts, _comments):
         rest, conditions = reader(rest)
         found += conditions
     rest, conditions = _organization(rest, organizations)
@@ -62,6 +62,16 @@ def read_conditions(question: str, organizations: Sequence[str]) -> Conditions:
 
 def number(text: str) -> int:
     return int(text) if text.isdigit() else NUMBERS[text.casefold()]
+
+
+def _unknown(text: str) -> tuple[str, list[Condition]]:
+    """`without a date`, `undated`, `with no organisation`."""
+    without = r"(?:(?:that |which )?(?:have|has|with) no|without an?|lack(?:ing)? an?) (?:known )?"
+    rules: tuple[tuple[str, Reading], ...] = (
+        (rf"(?:{without}dates?|undated)\b", lambda m: [("date", "known", False)]),
+        (rf"{without}organi[sz]ations?\b", lambda m: [("organization", "known", False)]),
+    )
+    return _first_rule(rules, text)
 
 
 def _dates(text: str) -> tuple[str, list[Condition]]:
@@ -185,9 +195,7 @@ def _organization(text: str, organizations: Sequence[str]) -> tuple[str, list[Co
         text,
         re.IGNORECASE,
     ):
-        return text[: found.start()] + " " + text[found.end() :], [
-            ("organization", "eq", "")
-        ]  # the empty text is part of every name
+        return text[: found.start()] + " " + text[found.end() :], [("organization", "known", True)]
     for stored in organizations:
         slug, _, name = stored.partition(" ")
         for form in sorted({name, slug}, key=len, reverse=True):

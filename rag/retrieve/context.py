@@ -31,6 +31,11 @@ _THAT_CLAUSE = re.compile(
     r"\b(?:papers?|models?|methods?|work|something|anything|those|one) that\b|\bthat (?:is|are|was|were|do|does|use|uses|can|has|have)\b",
     re.IGNORECASE,
 )
+_ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
+_ORDINAL = re.compile(
+    rf"\bthe ({'|'.join(_ORDINALS)})(?: one| paper| of (?:them|those|these))?(?=[?.!,]|$| (?:do|does|did|say|says|is|was|has|about|report|use)\b)",
+    re.IGNORECASE,
+)
 _SINGULAR = re.compile(r"\b(?:it|its|itself|this|that|he|she)\b", re.IGNORECASE)
 _PLURAL = re.compile(r"\b(?:they|their|them|these|those|both|each)\b", re.IGNORECASE)
 _ELLIPSIS = re.compile(r"^(?:and|but|so|then|what about|how about|same)\b", re.IGNORECASE)
@@ -58,16 +63,20 @@ def understand(
     """
     alone = understand_alone(question, ledger, lexical)
     readings = [alone]
+    if not history and alone.missing is None and _THOSE.search(question):
+        readings = [replace(alone, missing="there is no earlier answer that the question could refer to")]
     if history and alone.missing is None:
-        previous = understand_alone(history[-1].question, ledger, lexical)
+        earlier = [understand_alone(turn.question, ledger, lexical) for turn in reversed(history[-TURNS:])]
+        # "which of those are from 2024?" has no topic of its own; the question before it has.
+        previous = next((one for one in earlier if one.topic and not _THOSE.search(one.question)), earlier[0])
         subject = next((turn.papers for turn in reversed(history[-TURNS:]) if turn.papers), ())
-        names = {key: _short_name(paper) for key, paper in ledger.papers(subject[:SUBJECTS]).items()}
-        leaning = _resolved(alone, previous, subject, names)
+        called = {key: _short_name(paper) for key, paper in ledger.papers(subject).items()}
+        leaning = _resolved(alone, previous, subject, called)
         if leaning is not alone:
             bound = alone.topic == "" or leaning.carried or leaning.excluded
             readings = [leaning] if bound else [leaning, alone]
         elif subject and not alone.names and not alone.filters and len(subject) <= SUBJECTS:
-            readings = [alone, _about(alone, names)]
+            readings = [alone, _about(alone, called)]
     return tuple(replace(reading, filters=reading.filters.and_also(filters)) for reading in readings)
 
 
@@ -76,6 +85,8 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     asked = query.question
     if subject and _THOSE.search(asked) and {paper for name in query.names for paper in name.papers} <= set(subject):
         return _about_those(query, subject)
+    if (ordinal := _ORDINAL.search(asked)) and (at := _ORDINALS[ordinal[1].casefold()]) < len(subject):
+        return _about(query, {subject[at]: names.get(subject[at], "")})
     refers = bool(_PRONOUN.search(_THAT_CLAUSE.sub(" ", asked)))
     own = content_words(query.topic)
     bare = len(own) < 2 and not (query.filters or query.order or query.names)

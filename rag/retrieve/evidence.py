@@ -11,6 +11,7 @@ from rag.types import Evidence, Filters, Query, Shape
 
 # Papers looked at sentence by sentence.
 POOL = {Shape.LIST: 12, Shape.COUNT: 12, Shape.FACT: 6, Shape.COMPARE: 8}
+LARGEST_POOL = 96
 # P(a paper of the pool belongs in the answer) = sigmoid(RELEVANCE . features + RELEVANCE_BIAS), of: its BM25 over the
 # pool's best, coverage, fit of its best sentence, how far that is below the pool's best, and how far its cosine is.
 # Fitted on the list questions over digests and over raw pages by `python -m eval.fit`: F1 0.78 on questions left out.
@@ -55,13 +56,13 @@ def gather(readings: Sequence[Query], retriever: Retriever) -> tuple[Query, Gath
 def _gather(query: Query, retriever: Retriever) -> Gathered:
     if query.missing:
         nearest = _named(query, retriever)
-        return Gathered(nearest=nearest, reason=f"saved pages do not hold {query.missing}")
+        return Gathered(nearest=nearest, reason=query.missing)
     if query.field and query.names:
         ids = tuple(key for name in query.names for key in name.papers)
         return _by_metadata(replace(query, topic="", order=None, carried=ids), retriever)
     if not query.topic:
         return _by_metadata(query, retriever)
-    pool = search_pool(query, retriever)
+    pool = _whole_pool(query, retriever)
     named = _named(query, retriever)
     if not pool and not named:
         return Gathered(
@@ -80,10 +81,22 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
     )
 
 
-def search_pool(query: Query, retriever: Retriever) -> list[Evidence]:
+def search_pool(query: Query, retriever: Retriever, size: int | None = None) -> list[Evidence]:
     """The papers that are looked at sentence by sentence, likeliest first."""
-    found = retriever.search(query, POOL[query.shape] + len(query.excluded))
+    found = retriever.search(query, (size or POOL[query.shape]) + len(query.excluded))
     return _ranked(query, [item for item in found if item.paper.id not in query.excluded], retriever)
+
+
+def _whole_pool(query: Query, retriever: Retriever) -> list[Evidence]:
+    """The pool, made larger as long as a list or count would keep all of it."""
+    size = POOL[query.shape]
+    pool = search_pool(query, retriever, size)
+    while query.shape in (Shape.LIST, Shape.COUNT) and len(pool) >= size and size < LARGEST_POOL:
+        if any(relevance(item, pool) < LIST_THRESHOLD for item in pool):
+            break
+        size *= 2
+        pool = search_pool(query, retriever, size)
+    return pool
 
 
 def relevance_features(item: Evidence, pool: Sequence[Evidence]) -> tuple[float, ...]:
@@ -181,13 +194,10 @@ def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
         what = query.field.replace("_", " ").removesuffix(" count")
         return Gathered(nearest=tuple(found), reason=f"the pages it was read from give no {what} of this paper")
     fields = {field for field, _, _ in query.filters.conditions} | ({query.order.field} if query.order else set())
+    operators = {operator for _, operator, _ in query.filters.conditions}
     notes = []
-    for field, unknown in (
-        ("date", retriever.count_without("date")),
-        ("author_count", retriever.count_without("author_count")),
-    ):
-        if (field in fields or (field == "date" and "year" in fields)) and unknown:
-            what = "a date" if field == "date" else "a number of authors"
+    for field, what in (("date", "a date"), ("year", "a year"), ("author_count", "a number of authors")):
+        if field in fields and ("known" not in operators) and (unknown := retriever.count_without(field)):
             notes.append(
                 f"{unknown} {'paper has' if unknown == 1 else 'papers have'} no record of {what} and cannot be counted."
             )
@@ -200,7 +210,7 @@ def _nothing_passes(query: Query) -> str:
 
 def describe(filters: Filters) -> str:
     """The conditions in words: `year >= 2023, organization: microsoft`."""
-    signs = {"eq": "=", "gte": "≥", "lte": "≤", "gt": ">", "lt": "<"}
+    signs = {"eq": "=", "gte": "≥", "lte": "≤", "gt": ">", "lt": "<", "known": "known:"}
     return ", ".join(
         f"{field.replace('_', ' ')} {signs.get(operator, operator)} {value}"
         for field, operator, value in filters.conditions

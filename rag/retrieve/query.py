@@ -62,6 +62,9 @@ _NOT_HELD = (
     (r"(?i)\b(?:which|what) (?:university|institute|institution|company|lab)\b.*\b(?:work|affiliated|employed)|\baffiliations?\b", "affiliations of persons"),
     (r"(?i)\b(?:github|source code|repository|repo|pdf) (?:link|url|address)\b|\blink to the (?:code|pdf|repo)", "links to code or files"),
 )  # fmt: skip
+_BY_NAME = re.compile(
+    r"\b[Pp]apers? (?:are |were |is )?(?:written |published )?(?:by|from) (?:the )?(?!\d)[A-Z][\w.-]+(?: [A-Z][\w.-]+)*\??$"
+)
 # Metadata asked of a paper that is named: field, and how a question for it sounds.
 _FIELDS = (
     ("date", r"\bwhen\b.*\b(?:publish|releas|writ|post|appear|dated|from|out\b)|\b(?:what|which) (?:year|month|date)\b|\bhow (?:old|recent)\b|\b(?:date|year) of\b|\bpublication (?:date|year)\b"),
@@ -87,12 +90,17 @@ SENSES = 3
 def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Query:
     """What `question` asks for, taken by itself."""
     asked = " ".join(question.split())
-    missing = next((what for pattern, what in _NOT_HELD if re.search(pattern, asked)), None)
+    missing = next(
+        (f"saved pages do not hold {what}" for pattern, what in _NOT_HELD if re.search(pattern, asked)), None
+    )
     names = named_papers(asked, ledger, lexical)
     field = next((name for name, pattern in _FIELDS if re.search(pattern, asked, re.IGNORECASE)), None)
     conditions = read_conditions(asked, ledger.distinct("organization"))
+    if missing is None and _BY_NAME.search(conditions.rest):
+        missing = "saved pages do not hold the names of authors, and no organisation of that name is recorded"
     stated = bool(conditions.filters or conditions.order)
     bare = not content_words(conditions.rest)
+    stated = stated or (bare and bool(_COUNT.search(asked)))  # "how many papers are on the shelf?"
     shape = _shape(asked, conditions.rest, names, about_papers=stated and bare)
     if stated and (bare or shape in (Shape.LIST, Shape.COUNT) or (conditions.order and _PUBLISHED.search(asked))):
         topic = "" if bare else _spelled_out(conditions.rest)

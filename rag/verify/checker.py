@@ -156,6 +156,8 @@ def _objection(said: str, source: Prepared, quote: str) -> tuple[Verdict, str] |
         held = sorted(NUMBER.findall(readable(quote)))
         says = f"; the nearest sentence has {', '.join(held)}" if held else ""
         return Verdict.UNSUPPORTED, f"the number {', '.join(absent)} does not occur in the source{says}"
+    if negation := edits.one_sided_negation(said, readable(quote)):
+        return Verdict.UNSUPPORTED, negation
     if names := edits.missing_names(said, readable(source.text)):
         return Verdict.UNSUPPORTED, f"the source does not mention {', '.join(names)}"
     return None

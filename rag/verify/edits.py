@@ -36,6 +36,7 @@ _DIRECTIONS = tuple((frozenset(left.split()), frozenset(right.split())) for left
 _ALIGNED = 0.75
 # And words of that sentence that the claim must repeat: in a longer one the "not" is likely of something else.
 _COVERED = 0.6
+_SHARED = 0.5
 
 
 def missing_numbers(claim: str, source: str) -> list[str]:
@@ -80,6 +81,19 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
         word = min(_NEGATIONS & set(said) or _NEGATIONS & set(given))
         return f"“{word}” stands in {'the claim' if word in said else 'the source'} and not in {'the source' if word in said else 'the claim'}"
     return None
+
+
+def one_sided_negation(claim: str, sentence: str) -> str | None:
+    """The "not" that stands in only one of a claim and the sentence nearest to it, when they share half the claim's
+    words: too little to say that they contradict each other, too much to call it support."""
+    wanted = set(terms(claim))
+    if not wanted or len(wanted & set(terms(sentence))) / len(wanted) < _SHARED:
+        return None
+    ours, theirs = _NEGATIONS & set(words(claim)), _NEGATIONS & set(words(sentence))
+    if len(ours) % 2 == len(theirs) % 2:
+        return None
+    word, side, other = (min(ours), "claim", "nearest sentence") if ours else (min(theirs), "nearest sentence", "claim")
+    return f"“{word}” stands in the {side} and not in the {other}"
 
 
 def _aligned(claim: str, sentence: str, but: frozenset[str]) -> bool:
