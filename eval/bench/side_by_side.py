@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED_PAPERS = ROOT / "eval" / "datasets" / "papers.jsonl"
 QUERIES = 50
 COLD_STARTS = 3  # a round's figure is their median: one is too noisy
-# Other programs' work, in cores, above which a stage counts as disturbed: torch's threads wait for each
-# other by spinning, and one busy neighbour on two cores costs the peer far more than it costs Attest.
+# Other programs' work, in cores, above which a stage counts as disturbed: with one busy neighbour on two
+# cores the peer kept 0.3 of its ingest rate and Attest 0.5, so a busy machine flatters Attest.
 DISTURBED = 0.15
 PATIENCE = 180.0  # seconds to wait for a quiet moment before each stage
 TRIES = 3  # a disturbed stage is measured again; only the neighbours decide, never the figure

@@ -22,6 +22,9 @@ _THOSE = re.compile(
     r"|^(?:and )?(?:just|only) (?:the ones|those|these)\b|^(?:and )?(?:which|what) ones\b|\bdo any of them\b|^(?:now )?(?:sort|order|filter) (?:these|those|them)\b",
     re.IGNORECASE,
 )
+_OF_THOSE = re.compile(
+    r"^(?:and )?(?:which|what|how many|who|any|some|all)(?: \w+)? of (?:these|those|them)\b", re.IGNORECASE
+)
 _PRONOUN = re.compile(
     r"\b(?:it|its|itself|they|their|theirs|them|these|those|this|he|she|one of them|(?:that|the same|the) (?:papers?|methods?|models?|approach|one|system|work|study|framework|"
     r"stage|set|technique|dataset|data|authors|other|student|teacher|failures?)|that)\b",
@@ -63,7 +66,7 @@ def understand(
     """
     alone = understand_alone(question, ledger, lexical)
     readings = [alone]
-    if not history and alone.missing is None and _THOSE.search(question):
+    if not history and alone.missing is None and not alone.names and _OF_THOSE.search(question):
         readings = [replace(alone, missing="there is no earlier answer that the question could refer to")]
     if history and alone.missing is None:
         earlier = [understand_alone(turn.question, ledger, lexical) for turn in reversed(history[-TURNS:])]

@@ -84,16 +84,14 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
 
 
 def one_sided_negation(claim: str, sentence: str) -> str | None:
-    """The "not" that stands in only one of a claim and the sentence nearest to it, when they share half the claim's
-    words: too little to say that they contradict each other, too much to call it support."""
+    """The "not" of a claim that the sentence nearest to it lacks, when they share half the claim's words: too little to
+    say that they contradict each other, too much to call it support. (The other way round it is mostly a false
+    alarm: long sentences say "not" of something else.)"""
     wanted = set(terms(claim))
     if not wanted or len(wanted & set(terms(sentence))) / len(wanted) < _SHARED:
         return None
     ours, theirs = _NEGATIONS & set(words(claim)), _NEGATIONS & set(words(sentence))
-    if len(ours) % 2 == len(theirs) % 2:
-        return None
-    word, side, other = (min(ours), "claim", "nearest sentence") if ours else (min(theirs), "nearest sentence", "claim")
-    return f"“{word}” stands in the {side} and not in the {other}"
+    return f"“{min(ours)}” stands in the claim and not in the nearest sentence" if ours and not theirs else None
 
 
 def _aligned(claim: str, sentence: str, but: frozenset[str]) -> bool:
