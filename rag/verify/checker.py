@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # logistic regression on hagrid and gensearch only (`python -m eval.fit_checker`); other sets check it.
 SLOPE, OFFSET = 6.93, -4.47
 THRESHOLD = 0.5
-# What a claim can score at most when a rule has found something wrong with it.
-CAP = 0.3
+# A rule that found something wrong leaves a claim this share of its score: below the threshold, order kept.
+PENALTY = 0.45
 # A source longer than this is a document, not a quotation: only its nearest part is looked at closely.
 LONGEST_SOURCE = 20_000
 
@@ -96,7 +96,7 @@ class Checker:
                 else "the source does not say this, or not in words close enough to tell",
             )
         verdict, why = reason
-        return Check(verdict, min(score, CAP), quote, start, end, why)
+        return Check(verdict, score * PENALTY, quote, start, end, why)
 
     def _score(self, claim: str, source: Prepared, cosine: float) -> float:
         ids, tokens = self._embedder.embed_tokens([claim])[0]
