@@ -1,10 +1,11 @@
-"""Fits the weights in `rag/retrieve/evidence.py` on the development questions: `python -m eval.fit [FOLDER OF THE SAVED PAGES]`.
+"""Fits the weights in `rag/retrieve/cut.py` on the development questions: `python -m eval.fit [FOLDER OF THE SAVED PAGES]`.
 
 Prints them, with what they give on questions they were not fitted on (cross-validation by question).
 """
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,17 +18,24 @@ from numpy.typing import NDArray
 from eval import metrics
 from eval.cases import DATASETS, Case, read_cases
 from rag.assistant import Assistant
-from rag.index.shelf import Shelf
 from rag.retrieve.context import understand
-from rag.retrieve.evidence import answerable_features, relevance_features, search_pool
+from rag.retrieve.cut import (
+    ANSWERABLE,
+    ANSWERABLE_NAMED,
+    RELEVANCE,
+    answerable_features,
+    expected_best,
+    relevance_features,
+)
+from rag.retrieve.evidence import named_evidence, search_pool
 from rag.retrieve.retriever import Retriever
-from rag.types import Query
+from rag.types import Query, Shape
 
 RIDGE = 0.01
 FOLDS = 10
-REFUSED = 0.04  # share of answerable questions that may be refused
 
 Array = NDArray[np.float64]
+Understood = Callable[[Case, str], Query]
 
 
 def fit(features: Array, labels: Array) -> tuple[Array, float]:
@@ -56,88 +64,117 @@ def held_out(groups: Sequence[Array], labels: Sequence[Array]) -> list[Array]:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Features and labels of one question's candidates; `real` is false where the gold papers were taken away."""
+    """Features (candidates x features) and labels of one question's candidates."""
 
     features: Array
     labels: Array
     ids: tuple[str, ...] = ()
     gold: tuple[str, ...] = ()
-    real: tuple[bool, ...] = ()
 
 
-def relevance_rows(cases: Sequence[Case], understood: Callable[[Case], Query], retriever: Retriever) -> Iterator[Rows]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One way to put a question to the shelf, the features of its best paper, and whether that answers."""
+
+    way: str  # "answerable", "unanswerable", "without gold", "other name"
+    question: str
+    named: bool
+    features: dict[str, float]
+    right: bool
+
+
+def relevance_rows(cases: Sequence[Case], understood: Understood, retriever: Retriever) -> Iterator[Rows]:
     """The cut of lists: papers of each pool, labelled by the gold."""
     for case in cases:
-        query = understood(case)
-        if case.kind == "list" and query.topic:
+        query = understood(case, case.question)
+        if case.kind == "list" and query.topic and query.shape is Shape.LIST:
             pool = search_pool(query, retriever)
-            features = np.array([relevance_features(item, pool) for item in pool])
+            features = np.array([list(relevance_features(item, pool).values()) for item in pool])
             labels = np.array([item.paper.id in case.papers for item in pool], dtype=np.float64)
             yield Rows(features, labels, tuple(item.paper.id for item in pool), case.papers)
 
 
-def answerable_rows(cases: Sequence[Case], understood: Callable[[Case], Query], retriever: Retriever) -> Iterator[Rows]:
-    """Abstention: the best paper of each question, and of each answerable one without its gold papers."""
+def asked(cases: Sequence[Case], understood: Understood, retriever: Retriever, names: Sequence[str]) -> Iterator[Asked]:
+    """Abstention: each question as it is, without its gold papers, and asked of three other papers by name."""
+    chance = random.Random(metrics.SEED)
     for case in cases:
-        query = understood(case)
-        if case.history or query.missing or not query.topic or query.filters:
+        if case.kind == "metadata":
             continue
-        ways = [query] if case.kind == "unanswerable" else [query, replace(query, excluded=case.papers)]
-        best = [max(search_pool(way, retriever), key=lambda item: item.score) for way in ways]
-        features = np.array([answerable_features(query, item, retriever) for item in best])
-        labels = np.array([case.kind != "unanswerable", *[False] * (len(ways) - 1)], dtype=np.float64)
-        yield Rows(features, labels, real=(True, *[False] * (len(ways) - 1)))
+        query = understood(case, case.question)
+        way = "unanswerable" if case.kind == "unanswerable" else "answerable"
+        ways = [(way, query)]
+        if way == "answerable" and not query.names:
+            ways.append(("without gold", replace(query, excluded=case.papers)))
+        name = query.names[0].name if query.names else ""
+        if case.kind == "fact" and name and name in case.question:
+            others = [other for other in chance.sample(list(names), 4) if other != name][:3]
+            ways += [("other name", understood(case, case.question.replace(name, other))) for other in others]
+        for way, read in ways:
+            named = named_evidence(read, retriever)
+            if read.missing or not read.topic or read.carried or (read.shape is Shape.COMPARE and len(named) > 1):
+                continue
+            pool = search_pool(read, retriever)
+            best = max(named or pool, key=lambda item: item.score)
+            right = way == "answerable" and best.paper.id in case.papers
+            yield Asked(way, case.id, bool(read.names), answerable_features(best, pool), right)
 
 
 def fit_relevance(rows: Sequence[Rows]) -> None:
     odds = held_out([row.features for row in rows], [row.labels for row in rows])
-    for threshold in (0.25, 0.3, 0.35, 0.4, 0.45):
-        kept = [
-            [key for key, p in zip(row.ids, own, strict=True) if p >= threshold] or row.ids[:1]
-            for row, own in zip(rows, odds, strict=True)
-        ]
-        scores = [metrics.precision_recall_f1(found, row.gold)[2] for found, row in zip(kept, rows, strict=True)]
-        print(f"lists, threshold {threshold}: F1 {metrics.estimate(scores)}")
+    kept = [[row.ids[at] for at in expected_best(own)] for row, own in zip(rows, odds, strict=True)]
+    scores = [metrics.precision_recall_f1(found, row.gold)[2] for found, row in zip(kept, rows, strict=True)]
+    print(f"lists: F1 {metrics.estimate(scores)}")
     weights, bias = fit(np.concatenate([row.features for row in rows]), np.concatenate([row.labels for row in rows]))
-    print("RELEVANCE =", tuple(weights.round(2).tolist()), "\nRELEVANCE_BIAS =", round(bias, 2))
+    print("RELEVANCE =", dict(zip(RELEVANCE, weights.round(2).tolist(), strict=True)))
+    print("RELEVANCE_BIAS =", round(bias, 2))
 
 
-def fit_answerable(rows: Sequence[Rows]) -> None:
-    odds = np.concatenate(held_out([row.features for row in rows], [row.labels for row in rows]))
-    features, truth = np.concatenate([row.features for row in rows]), np.concatenate([row.labels for row in rows])
-    real = np.array([flag for row in rows for flag in row.real])
-    weights, bias = fit(features, truth)
-    fitted = 1 / (1 + np.exp(-(features @ weights + bias)))
-    print(f"abstention: AUROC {metrics.auroc(truth.astype(int).tolist(), odds.tolist()):.3f}")
-    for refused in (0.02, 0.04, 0.06, 0.08):
-        threshold = np.quantile(odds[truth == 1], refused)
-        caught, without_gold = (odds[(truth == 0) & real] < threshold).mean(), (odds[~real] < threshold).mean()
-        print(
-            f"{refused:.0%} refused: {caught:.2f} of the unanswerable caught, {without_gold:.2f} of those without gold;",
-            end=" ",
-        )
-        print("ANSWERABLE_THRESHOLD =", round(float(np.quantile(fitted[truth == 1], refused)), 3))
-    print("ANSWERABLE =", tuple(weights.round(2).tolist()), "\nANSWERABLE_BIAS =", round(bias, 2))
+def fit_answerable(rows: Sequence[Asked], chosen: Sequence[str], label: str) -> None:
+    questions = sorted({row.question for row in rows})
+    groups = [[row for row in rows if row.question == question] for question in questions]
+    features = [np.array([[row.features[name] for name in chosen] for row in group]) for group in groups]
+    labels = [np.array([float(row.right) for row in group]) for group in groups]
+    odds = np.concatenate(held_out(features, labels))
+    ordered = [row for group in groups for row in group]
+    truth = np.concatenate(labels)
+    weights, bias = fit(np.concatenate(features), truth)
+    fitted = 1 / (1 + np.exp(-(np.concatenate(features) @ weights + bias)))
+    print(f"{label}: AUROC {metrics.auroc(truth.astype(int).tolist(), odds.tolist()):.3f}")
+    answerable = np.array([row.way == "answerable" for row in ordered])
+    for refused in (0.02, 0.04, 0.06, 0.08, 0.1):
+        threshold = np.quantile(odds[answerable], refused)
+        caught = [
+            f"{np.mean(odds[chosen_rows] < threshold):.2f} of {way}"
+            for way in ("unanswerable", "without gold", "other name")
+            if (chosen_rows := np.array([row.way == way for row in ordered])).any()
+        ]
+        print(f"  {refused:.0%} refused: {', '.join(caught)}; threshold {np.quantile(fitted[answerable], refused):.3f}")
+    print(f"{label} =", dict(zip(chosen, weights.round(2).tolist(), strict=True)))
+    print(f"{label}_BIAS =", round(bias, 2))
 
 
 def main() -> int:
     """Fit both on the starter shelf and, where the pages are given as an argument, on them with their own questions."""
     sets = [(DATASETS / "papers.jsonl", "questions.jsonl")]
     sets += [(Path(pages), "raw_dev_questions.jsonl") for pages in sys.argv[1:]]
-    relevance, answerable = list[Rows](), list[Rows]()
+    relevance, answerable = list[Rows](), list[Asked]()
     for source, questions in sets:
         with tempfile.TemporaryDirectory() as folder, Assistant.open(folder) as assistant:
             assistant.ingest([source])
-            shelf = assistant.shelf
+            shelf, retriever = assistant.shelf, Retriever(assistant.shelf)
 
-            def understood(case: Case, shelf: Shelf = shelf) -> Query:
-                return understand(case.question, shelf.ledger, shelf.lexical)[0]
+            def understood(case: Case, question: str, assistant: Assistant = assistant) -> Query:
+                history = [assistant.turn(turn) for turn in case.history]
+                return understand(question, assistant.shelf, history)[0]
 
             cases = read_cases(DATASETS / questions)
-            relevance += relevance_rows(cases, understood, Retriever(shelf))
-            answerable += answerable_rows(cases, understood, Retriever(shelf))
+            titles = [paper.title.partition(":")[0] for _, paper in shelf.ledger.all_papers() if ":" in paper.title]
+            names = [title for title in titles if len(title.split()) <= 2]
+            relevance += relevance_rows(cases, understood, retriever)
+            answerable += asked(cases, understood, retriever, names)
     fit_relevance(relevance)
-    fit_answerable(answerable)
+    fit_answerable([row for row in answerable if not row.named], list(ANSWERABLE), "ANSWERABLE")
+    fit_answerable([row for row in answerable if row.named], list(ANSWERABLE_NAMED), "ANSWERABLE_NAMED")
     return 0
 
 

@@ -119,7 +119,7 @@ class Assistant:
         query = Query(asked, asked, filters=to_filters(filters))
         # Where neither words nor meaning meet there is nothing to show.
         found = [item for item in retriever.search(query, k) if item.lexical > 0 or item.cosine > 0.3]
-        return retriever.with_spans(asked, found)
+        return retriever.with_spans(query, found)
 
     def check(self, text: str) -> list[Finding]:
         """Each sentence of a text against the papers of the shelf: the best quote and the verdict."""
@@ -158,8 +158,8 @@ class Assistant:
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         yield Event("status", "searching")
-        turns = [self._turn(turn) for turn in (history or ())[-TURNS:]]
-        readings = understand(asked, shelf.ledger, shelf.lexical, turns, to_filters(filters))
+        turns = [self.turn(turn) for turn in (history or ())[-TURNS:]]
+        readings = understand(asked, shelf, turns, to_filters(filters))
         query, gathered = gather(readings, Retriever(shelf))
         clock.lap("retrieve")
         draft: Draft | None = None
@@ -194,12 +194,13 @@ class Assistant:
             note = f"(Written without a language model: {error}" + (f"; {error.hint}" if error.hint else "") + ".)"
             return extractive.write(query, gathered.kept, (*gathered.notes, note))
 
-    def _turn(self, turn: Answer | str | Mapping[str, Any]) -> Turn:
+    def turn(self, turn: Answer | str | Mapping[str, Any]) -> Turn:
+        """An earlier turn as the question after it needs it; a bare question is searched for."""
         if isinstance(turn, Answer):
             return Turn(turn.question, tuple(paper.id for paper, _ in turn.papers))
         if isinstance(turn, str):
             shelf = self.shelf
-            found = gather(understand(_question(turn), shelf.ledger, shelf.lexical), Retriever(shelf))[1].kept
+            found = gather(understand(_question(turn), shelf), Retriever(shelf))[1].kept
             return Turn(turn, tuple(item.paper.id for item in found))
         if "question" not in turn:
             raise UsageError(
@@ -207,9 +208,7 @@ class Assistant:
                 hint='history: answers, questions, or {"question": ..., "papers": [ids]}',
             )
         return (
-            Turn(str(turn["question"]), tuple(turn["papers"]))
-            if "papers" in turn
-            else self._turn(str(turn["question"]))
+            Turn(str(turn["question"]), tuple(turn["papers"])) if "papers" in turn else self.turn(str(turn["question"]))
         )
 
 

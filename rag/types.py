@@ -29,6 +29,13 @@ class Shape(StrEnum):
     FACT = "fact"
     COMPARE = "compare"
     COUNT = "count"
+    YES_NO = "yes-no"
+    HOW = "how"
+
+    @property
+    def tells_one_thing(self) -> bool:
+        """Whether the answer is what one paper says, not which papers there are."""
+        return self in (Shape.FACT, Shape.YES_NO, Shape.HOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +175,10 @@ class Query:
     are the papers the question names, in order. `carried` are ids of papers of earlier turns that the
     question is about ("which of those ..."), `excluded` those it wants others than ("who else ..."). `field` is the
     metadata field asked of the papers named ("when was it published?"). `missing` says in words what the question asks for
-    that abstracts do not hold; `notes` are remarks for the reader.
+    that abstracts do not hold; `notes` are remarks for the reader. `quoted` are words in quotation marks, `without`
+    what papers of a list must not be about ("... but not for vision"), `strangers` names set beside that of a paper
+    and unknown to the shelf. `perhaps` are papers of the last answer that a question without a name may be about, and
+    `margin` how much worse than the shelf's best they may meet its words.
     """
 
     question: str
@@ -181,6 +191,11 @@ class Query:
     excluded: tuple[str, ...] = ()
     field: str | None = None
     missing: str | None = None
+    quoted: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+    margin: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -194,12 +209,38 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """How a paper's words meet a question's (`rag.retrieve.match`); every figure in [0, 1] but `strangers`.
+
+    `words` and `sentence` are means over the question's words, by rarity, of how well each is met in the paper
+    and in its best single sentence; `least` and `least_sentence` the same for the third that is met worst;
+    `verbatim` and `verbatim_sentence` the share that stands there by its stem; `unknown` the share that the shelf
+    does not have. `no_figure`: a figure is asked for and the best sentence has none. `thing`: how well the thing asked
+    for is met, `thing_figure` the same in one sentence, with a figure where one is asked for. `strangers`: names in
+    the question that the paper does not have (at most 2). `named`: the question names papers.
+    """
+
+    words: float = 0.0
+    sentence: float = 0.0
+    least: float = 0.0
+    least_sentence: float = 0.0
+    verbatim: float = 0.0
+    verbatim_sentence: float = 0.0
+    unknown: float = 0.0
+    no_figure: float = 0.0
+    thing: float = 1.0
+    thing_figure: float = 1.0
+    strangers: float = 0.0
+    named: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """A retrieved paper and its sentences, best first.
 
-    `score` is the fused score (`cosine` + 0.4 of the normalised BM25); `coverage` is the share of the
-    question's information (idf mass) that the paper's words hold; `similarity` the late interaction (max-sim)
-    of the question with the whole paper, known once its sentences were looked at.
+    `score` is the fused score (`rag.retrieve.retriever`); `cosine` that of its nearest passage, `lexical` its BM25;
+    `coverage` is the share of the question's information (idf mass) that the paper's words hold. Once its sentences were
+    looked at: `similarity` is the late interaction (max-sim) with the whole paper, and `match` how the words meet.
     """
 
     paper: Paper
@@ -208,6 +249,7 @@ class Evidence:
     lexical: float
     coverage: float
     similarity: float = 0.0
+    match: Match = Match()
     spans: tuple[Span, ...] = ()
 
 

@@ -42,7 +42,7 @@ def shelf(tmp_path_factory):
 
 
 def alone(shelf, question):
-    return understand_alone(question, shelf.ledger, shelf.lexical)
+    return understand_alone(question, shelf)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_pages_do_not_hold(shelf, question, missing):
 )
 def test_follow_ups(shelf, earlier, question, expected):
     turn = Turn(f"what does {earlier.title.split(':')[0]} do?", (earlier.id,))
-    reading = understand(question, shelf.ledger, shelf.lexical, [turn])[0]
+    reading = understand(question, shelf, [turn])[0]
     named = [paper for name in reading.names for paper in name.papers]
     match expected:
         case ("names", paper):

@@ -31,7 +31,7 @@ def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ())
         _write_metadata(builder, query, evidence)
     elif query.shape is Shape.COMPARE:
         _write_comparison(builder, evidence)
-    elif query.shape is Shape.FACT:
+    elif query.shape.tells_one_thing:
         _write_fact(builder, evidence)
     else:
         _write_list(builder, query, evidence)

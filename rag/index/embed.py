@@ -129,6 +129,18 @@ class Embedder:
         )
         return [word for _, word in words[:count]]
 
+    def is_word(self, word: str) -> bool:
+        """Whether a case-folded word is one of the vocabulary's, not made of pieces."""
+        return self._tokenizer.token_to_id(word) is not None
+
+    def words_like(self, first: str, shortest: int, longest: int) -> list[str]:
+        """The vocabulary's words that begin so and have a length in this range."""
+        return [
+            word
+            for word in self._tokenizer.get_vocab()
+            if word[:1] == first and word.isalpha() and shortest <= len(word) <= longest
+        ]
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row of norm 1 for each text; words beyond 256 word pieces are not seen (cut text first)."""
         out = np.empty((len(texts), self.dimension), dtype=np.float32)

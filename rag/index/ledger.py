@@ -19,7 +19,7 @@ from rag.ingest.merge import aliases
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage
 
-FORMAT = 1
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS papers (
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT N
 CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
 CREATE TABLE IF NOT EXISTS passages (
     id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL,
-    tokens BLOB NOT NULL, token_sentences BLOB NOT NULL);
+    tokens BLOB NOT NULL, token_sentences BLOB NOT NULL, token_ids BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
@@ -137,7 +137,7 @@ class Ledger:
                 removed += [row[0] for row in old]
                 self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
                 self._db.executemany(
-                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [_passage_row(number, item) for item in passages],
                 )
         return removed
@@ -220,20 +220,26 @@ class Ledger:
                 found.setdefault(name, []).append(paper_id)
         return found
 
+    def names_like(self, first: str, shortest: int, longest: int) -> list[str]:
+        """The name keys that begin so and have a length in this range."""
+        query = "SELECT DISTINCT name FROM names WHERE name >= ? AND name < ? AND length(name) BETWEEN ? AND ?"
+        return [row[0] for row in self._db.execute(query, (first, first + "\U0010ffff", shortest, longest))]
+
     def tokens(self, ids: Sequence[str]) -> dict[str, PaperTokens]:
         """The kept word-piece vectors of each of these papers, in order of the text."""
-        rows: dict[str, list[tuple[bytes, bytes]]] = {}
+        rows: dict[str, list[tuple[bytes, bytes, bytes]]] = {}
         for some in _portions(ids):
             query = (
-                "SELECT p.id, s.tokens, s.token_sentences FROM papers p JOIN passages s ON s.paper_number = p.number"
+                "SELECT p.id, s.tokens, s.token_sentences, s.token_ids FROM papers p JOIN passages s ON s.paper_number = p.number"
                 f" WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
             )
-            for paper_id, vectors, sentences in self._db.execute(query, some):
-                rows.setdefault(paper_id, []).append((vectors, sentences))
+            for paper_id, *columns in self._db.execute(query, some):
+                rows.setdefault(paper_id, []).append(tuple(columns))
         return {
             key: PaperTokens(
                 np.frombuffer(b"".join(part[0] for part in parts), np.int8).reshape(-1, TOKEN_DIMENSION),
                 np.frombuffer(b"".join(part[1] for part in parts), np.int16),
+                np.frombuffer(b"".join(part[2] for part in parts), np.uint32),
             )
             for key, parts in rows.items()
         }
@@ -291,10 +297,11 @@ class Ledger:
         ]
 
 
-def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes]:
+def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes, bytes]:
     passage, tokens = item.passage, item.tokens
+    blobs = [column.tobytes() for column in (tokens.vectors, tokens.sentences, tokens.ids)]
     vector = item.vector.astype(np.float32).tobytes()
-    return passage.id, number, passage.start, passage.end, vector, tokens.vectors.tobytes(), tokens.sentences.tobytes()
+    return passage.id, number, passage.start, passage.end, vector, blobs[0], blobs[1], blobs[2]
 
 
 def _paper(row: Sequence[str]) -> Paper:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,28 @@ def words(text: str) -> list[str]:
     return [word.casefold() for word in WORD.findall(folded) or WORD.findall(text)]
 
 
+# British to American, the same for papers and questions, so that it does no harm where it is no such word ("advize").
+_SPELLINGS = (
+    (re.compile(r"(\w{3,})is(e|ed|es|er|ers|ing|able|ation|ations)$"), r"\1iz\2"),
+    (re.compile(r"(\w{3,})ys(e|ed|es|er|ers|ing)$"), r"\1yz\2"),
+    (re.compile(r"(\w{3,})our(s|ed|ing|al|ally|able)?$"), r"\1or\2"),
+    (re.compile(r"(\w{4,})ll(ed|ing|er|ers)$"), r"\1l\2"),
+    (re.compile(r"(cent|fib|lit|met)re(s?)$"), r"\1er\2"),
+    (re.compile(r"(dial|catal|anal)og(s?)$"), r"\1ogue\2"),
+)
+
+
 def terms(text: str) -> list[str]:
-    """Stems of the content words of `text` (Porter2), in order."""
-    stems: list[str] = _stemmer().stemWords([word for word in words(text) if word not in STOPWORDS])
+    """Stems of the content words of `text` (Porter2), in order; British spelling counts as American."""
+    stems: list[str] = _stemmer().stemWords([_american(word) for word in words(text) if word not in STOPWORDS])
     return stems
+
+
+@lru_cache(maxsize=65_536)
+def _american(word: str) -> str:
+    for pattern, replacement in _SPELLINGS:
+        word = pattern.sub(replacement, word)
+    return word
 
 
 class LexicalIndex:
@@ -137,6 +155,20 @@ class LexicalIndex:
                 part = slice(self._starts[number], self._starts[number + 1])
                 total[self._rows[part]] += repeated * self._weights[part]  # a paper stands once in a term's postings
         return total
+
+    def rows(self, wanted: Iterable[str]) -> NDArray[np.int32]:
+        """The rows of the papers that have every one of these terms, ascending; none without terms."""
+        found: NDArray[np.int32] | None = None
+        for term in wanted:
+            number = self._vocabulary.get(term)
+            part = slice(0, 0) if number is None else slice(self._starts[number], self._starts[number + 1])
+            own = self._rows[part]
+            found = own if found is None else np.intersect1d(found, own, assume_unique=True)
+        return np.empty(0, np.int32) if found is None else found
+
+    def terms_like(self, first: str, shortest: int, longest: int) -> list[str]:
+        """The terms that begin so and have a length in this range."""
+        return [term for term in self._vocabulary if term[:1] == first and shortest <= len(term) <= longest]
 
     def df(self, term: str) -> int:
         """How many papers have the term."""

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.errors import ShelfError, ShelfMissing
-from rag.index.embed import MAX_TOKENS, Embedder
+from rag.index.embed import Embedder
 from rag.index.ledger import EncodedPassage, Ledger
 from rag.index.lexical import LexicalIndex
 from rag.index.lock import ShelfLock
 from rag.index.tokens import learn_projection, pack, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
-from rag.ingest.chunk import cut, embedding_parts
+from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
 from rag.types import Paper, Rejected
 
 if TYPE_CHECKING:
     from rag.config import Settings
 
 # How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
-NORMALISER = "1"
+NORMALISER = "2"
 REBUILD_BATCH = 2_000
 PACKED = 128  # passages whose word-piece vectors are made small in one product
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Shelf:
             self.ledger = Ledger(folder / "ledger.sqlite", fingerprint)
             opened.callback(self.ledger.close)
             self.projection = self._projection()
-            self._stop_ids = stop_ids(self.embedder)
+            self.stop_ids = stop_ids(self.embedder)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
             self.lexical = self._synchronised()
@@ -109,7 +109,7 @@ class Shelf:
 
     def _encode(self, papers: Sequence[Paper]) -> list[list[EncodedPassage]]:
         """Each paper cut into passages, and those through the encoder in one go."""
-        cuts = [cut(paper, self.embedder.count_tokens, MAX_TOKENS) for paper in papers]
+        cuts = [cut(paper, self.embedder.count_tokens, PASSAGE_TOKENS) for paper in papers]
         places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
         parts = [embedding_parts(papers[at], passage) for at, passage in places]
         done: dict[int, EncodedPassage] = {}
@@ -118,7 +118,7 @@ class Shelf:
                 [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
                 for row, _, encoded in some
             ]
-            packed = pack(texts, self.projection, self._stop_ids)
+            packed = pack(texts, self.projection, self.stop_ids)
             for (row, vector, _), tokens in zip(some, packed, strict=True):
                 done[row] = EncodedPassage(places[row][1], vector, tokens)
         out: list[list[EncodedPassage]] = [[] for _ in papers]

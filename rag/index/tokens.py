@@ -30,10 +30,12 @@ Parts = Sequence[tuple[int, NDArray[np.int64], Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class PaperTokens:
-    """Kept vectors of a paper (tokens x DIMENSION) and the number of the sentence each stands in (-1: title)."""
+    """Kept vectors of a paper (tokens x DIMENSION), the number of the sentence each stands in (-1: title), and
+    its place in the encoder's vocabulary."""
 
     vectors: Bytes
     sentences: NDArray[np.int16]
+    ids: NDArray[np.uint32]
 
 
 def learn_projection(embedder: Embedder) -> Vectors:
@@ -65,7 +67,8 @@ def pack(texts: Sequence[Parts], projection: Vectors, stop: NDArray[np.int64]) -
     kept = ~np.isin(ids, stop)
     small = np.round((vectors[kept] @ projection).clip(-LARGEST, LARGEST) / SCALE).astype(np.int8)
     ends = np.cumsum(np.bincount(texts_of[kept], minlength=len(texts)))[:-1]
-    return [PaperTokens(*pair) for pair in zip(np.split(small, ends), np.split(numbers[kept], ends), strict=True)]
+    columns = (np.split(column, ends) for column in (small, numbers[kept], ids[kept].astype(np.uint32)))
+    return [PaperTokens(*own) for own in zip(*columns, strict=True)]
 
 
 def cosines(question: Vectors, papers: Sequence[PaperTokens]) -> list[Vectors]:

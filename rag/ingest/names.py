@@ -49,6 +49,19 @@ def _written(paper: Paper) -> Iterator[str]:
         yield re.sub(r"\s*\([^()]*\w[^()]*\)", "", head)  # "Reactive Transformer (RxT)"
         yield head
     yield title
+    # "KV Prediction for Improved Time ...": short, capitalised, with a name in it.
+    front = re.split(r" (?:for|via|with|using|in|on|by|through|from|of|is|are|as|to|and) ", title)[0]
+    if 1 < len(front.split()) <= 3 and any(looks_like_name(word) for word in front.split()):
+        yield front
+    yield from (
+        part
+        for word in head.split()
+        if len(part := word.partition("-")[0]) > 4
+        and part[0].isupper()
+        and colon
+        and "-" in word
+        and len(head.split()) == 1
+    )
     yield from (word for word in WORD.findall(title) if looks_like_name(word))
     for text in (title, abstract):
         for found in DEFINED.finditer(text):

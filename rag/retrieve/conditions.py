@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,21 @@ class Conditions:
     order: Order | None = None
 
 
+_SORTED = re.compile(
+    r"\b(?:sorted |ordered |ranked |arranged )?by (?:the |their )?(?:publication )?(date|year|age|number of (?:authors|comments)|(?:author|comment) count)s?\b",
+    re.IGNORECASE,
+)
+_SORT_FIELDS = {"date": "date", "year": "date", "age": "date", "author": "author_count", "comment": "comment_count"}
+_DIRECTION = re.compile(
+    r"\b(?:sort|order|rank|arrange)\b|,? ?\b(?:(?:newest|latest|most recent|oldest|earliest|fewest|most|smallest|largest) first|ascending|descending|chronologically)\b",
+    re.IGNORECASE,
+)
+_FIRST_OF_TWO = re.compile(
+    r"\b(?:came|appeared|was (?:published|released)|is) (?:out )?(?:first|earlier|older)\b", re.IGNORECASE
+)
+# "..., and how long is it?" asks for the figure that the order already goes by.
+_AND_HOW = re.compile(r",? and (?:how (?:many|long|big|old|recent)|when|what (?:date|year))\b.*$", re.IGNORECASE)
+
 Reading = Callable[[re.Match[str]], list[Condition]]
 
 
@@ -50,13 +66,15 @@ def read_conditions(question: str, organizations: Sequence[str]) -> Conditions:
         question: the question.
         organizations: `slug display name` of the shelf's organisations.
     """
-    rest, found = question, list[Condition]()
+    rest, found = _relative(question, datetime.date.today()), list[Condition]()
     for reader in (_unknown, _dates, _author_counts, _comments):
         rest, conditions = reader(rest)
         found += conditions
     rest, conditions = _organization(rest, organizations)
     found += conditions
     rest, order = _order(rest)
+    if order:
+        rest = _AND_HOW.sub("", rest)
     return Conditions(" ".join(rest.split()), Filters(tuple(found)), order)
 
 
@@ -118,6 +136,12 @@ def _dates(text: str) -> tuple[str, list[Condition]]:
     return _first_rule(rules, text)
 
 
+def _relative(text: str, today: datetime.date) -> str:
+    """`this year` and `last year` as years."""
+    text = re.sub(r"\bthis year(?:'s)?\b", f"in {today.year}", text, flags=re.IGNORECASE)
+    return re.sub(r"\b(?:from |in )?last year(?:'s)?\b", f"in {today.year - 1}", text, flags=re.IGNORECASE)
+
+
 def _first_rule(rules: Sequence[tuple[str, Reading]], text: str) -> tuple[str, list[Condition]]:
     """What the first rule that matches reads, and the text without the words it matched."""
     for pattern, reading in rules:
@@ -142,7 +166,7 @@ def _years(first: str, last: str) -> list[Condition]:
 
 def _author_counts(text: str) -> tuple[str, list[Condition]]:
     """`single author`, `more than ten authors`, `5 to 7 authors`, `exactly 3 authors`."""
-    lead = r"(?:(?:that |which )?(?:has|have|having|with|by|of|written by) )?"
+    lead = r"(?:(?:that |which )?(?:has|have|having|with|by|of|written by|lists?|names?|count|credits?) )?"
     rules: tuple[tuple[str, Reading], ...] = (
         (
             rf"{lead}(?:a |only )?(?:single|sole|lone|solo|just one|only one|one)[- ](?:{_WORDS_OF_AUTHORS}|authored)",
@@ -207,6 +231,14 @@ def _organization(text: str, organizations: Sequence[str]) -> tuple[str, list[Co
 
 def _order(text: str) -> tuple[str, Order | None]:
     """`the three newest`, `oldest paper`, `most authors`, `most discussed`."""
+    if found := _SORTED.search(text):
+        field = next(name for word, name in _SORT_FIELDS.items() if word in found[1].casefold())
+        rising = re.search(
+            r"\b(?:oldest|earliest|fewest|smallest|lowest)\b|\bascending\b|\bchronological", text, re.IGNORECASE
+        )
+        return _DIRECTION.sub(" ", text[: found.start()] + " " + text[found.end() :]), Order(field, not rising)
+    if found := _FIRST_OF_TWO.search(text):
+        return text[: found.start()] + " " + text[found.end() :], Order("date", False)
     lead = rf"(?:the |our )?(?:top )?(?:{_COUNT} )?"
     rules = (
         (r"(?:most|largest number of|greatest number of|highest number of|longest list of|biggest number of) (?:co-?)?authors?(?: list)?|(?:longest|largest|biggest) author (?:list|team)s?", "author_count", True),

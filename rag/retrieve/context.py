@@ -6,24 +6,34 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.index.ledger import Ledger
-from rag.index.lexical import LexicalIndex
+from rag.index.shelf import Shelf
 from rag.ingest.names import LONGEST_NAME
-from rag.retrieve.query import content_words, understand_alone
+from rag.retrieve.aspect import WHOLE
+from rag.retrieve.query import understand_alone
+from rag.retrieve.scaffold import content_words
 from rag.types import Filters, Named, Paper, Query, Shape
 
 # How many turns back a question may refer; older ones are forgotten.
 TURNS = 3
 # An answer of more papers than this is a topic to go on with, not a thing "it" can mean.
 SUBJECTS = 3
+# Of so many papers of an answer "the one on ..." may be one.
+LARGEST_CHOICE = 12
+# A question without name or pronoun goes on about the papers of the last answer unless another paper of the shelf meets
+# its words (cosine + max-sim) better by this.
+MARGIN = 0.15
 
 _THOSE = re.compile(
-    r"\b(?:(?:which|what|any|some|one|ones|all|none|how many|most|newest|oldest|latest|most recent|earliest)(?: \w+)? )?of (?:these|those|them)\b"
+    r"\b(?:(?:which|what|any|some|one|ones|all|none|how many|most|newest|oldest|latest|most recent|earliest)(?: \w+)? )?of (?:these|those|them|the (?:two|three|four|five))\b"
     r"|^(?:and )?(?:just|only) (?:the ones|those|these)\b|^(?:and )?(?:which|what) ones\b|\bdo any of them\b|^(?:now )?(?:sort|order|filter) (?:these|those|them)\b",
     re.IGNORECASE,
 )
 _OF_THOSE = re.compile(
     r"^(?:and )?(?:which|what|how many|who|any|some|all)(?: \w+)? of (?:these|those|them)\b", re.IGNORECASE
+)
+_DESCRIBED = re.compile(
+    r"\b(?:the|that) (?:other )?(?:one|paper|study|work)s? (?:on|about|with|that|which|from|for|using|where)\b|\bthe (?!first|second|third|last|same|other)\w+ one\b",
+    re.IGNORECASE,
 )
 _PRONOUN = re.compile(
     r"\b(?:it|its|itself|they|their|theirs|them|these|those|this|he|she|one of them|(?:that|the same|the) (?:papers?|methods?|models?|approach|one|system|work|study|framework|"
@@ -36,7 +46,7 @@ _THAT_CLAUSE = re.compile(
 )
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _ORDINAL = re.compile(
-    rf"\bthe ({'|'.join(_ORDINALS)})(?: one| paper| of (?:them|those|these))?(?=[?.!,]|$| (?:do|does|did|say|says|is|was|has|about|report|use)\b)",
+    rf"\bthe ({'|'.join(_ORDINALS)})(?: one| paper| of (?:them|those|these))?(?=[?.!,:;]|$| -| (?:do|does|did|say|says|is|was|has|about|report|use)\b)",
     re.IGNORECASE,
 )
 _SINGULAR = re.compile(r"\b(?:it|its|itself|this|that|he|she)\b", re.IGNORECASE)
@@ -57,29 +67,31 @@ class Turn:
 
 
 def understand(
-    question: str, ledger: Ledger, lexical: LexicalIndex, history: Sequence[Turn] = (), filters: Filters = Filters()
+    question: str, shelf: Shelf, history: Sequence[Turn] = (), filters: Filters = Filters()
 ) -> tuple[Query, ...]:
     """What `question` may ask for, likeliest reading first, given the turns before it and the filters set beside it.
 
     Without a history there is one reading. With one, a question that seems to lean on it is read so first
     and by itself second, and the other way round; the first reading that the shelf answers is taken.
     """
-    alone = understand_alone(question, ledger, lexical)
+    alone = understand_alone(question, shelf)
     readings = [alone]
     if not history and alone.missing is None and not alone.names and _OF_THOSE.search(question):
         readings = [replace(alone, missing="there is no earlier answer that the question could refer to")]
     if history and alone.missing is None:
-        earlier = [understand_alone(turn.question, ledger, lexical) for turn in reversed(history[-TURNS:])]
+        earlier = [understand_alone(turn.question, shelf) for turn in reversed(history[-TURNS:])]
         # "which of those are from 2024?" has no topic of its own; the question before it has.
         previous = next((one for one in earlier if one.topic and not _THOSE.search(one.question)), earlier[0])
         subject = next((turn.papers for turn in reversed(history[-TURNS:]) if turn.papers), ())
-        called = {key: _short_name(paper) for key, paper in ledger.papers(subject).items()}
-        leaning = _resolved(alone, previous, subject, called)
+        called = {key: _short_name(paper) for key, paper in shelf.ledger.papers(subject).items()}
+        described = bool(subject and not alone.names and not alone.without and _DESCRIBED.search(question))
+        leaning = alone if described else _resolved(alone, previous, subject, called)
         if leaning is not alone:
             bound = alone.topic == "" or leaning.carried or leaning.excluded
             readings = [leaning] if bound else [leaning, alone]
-        elif subject and not alone.names and not alone.filters and len(subject) <= SUBJECTS:
-            readings = [alone, _about(alone, called)]
+        elif subject and not alone.names and not alone.filters and (described or len(subject) <= SUBJECTS):
+            about = [_about(alone, {key: called[key]}) for key in subject[:LARGEST_CHOICE] if key in called]
+            readings = [replace(alone, perhaps=subject, margin=MARGIN), *about]
     return tuple(replace(reading, filters=reading.filters.and_also(filters)) for reading in readings)
 
 
@@ -90,6 +102,8 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
         return _about_those(query, subject)
     if (ordinal := _ORDINAL.search(asked)) and (at := _ORDINALS[ordinal[1].casefold()]) < len(subject):
         return _about(query, {subject[at]: names.get(subject[at], "")})
+    if subject and query.without and not content_words(query.topic):  # "leave out the 3D one. what remains?"
+        return replace(query, carried=subject, names=(), topic="", shape=Shape.LIST)
     refers = bool(_PRONOUN.search(_THAT_CLAUSE.sub(" ", asked)))
     own = content_words(query.topic)
     bare = len(own) < 2 and not (query.filters or query.order or query.names)
@@ -98,7 +112,9 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
         return query
     # What was asked before, without the names it was asked of.
     spoken = {word for name in previous.names for word in content_words(name.name)}
-    before = [word for word in content_words(previous.topic) if word not in spoken and word not in own]
+    before = [
+        word for word in content_words(previous.topic) if word not in spoken and word not in own and word not in WHOLE
+    ]
     topic = " ".join([query.topic, *before]) if len(own) < 3 else query.topic
     if others:
         return replace(query, topic=topic, excluded=subject if len(subject) <= SUBJECTS else ())
@@ -144,5 +160,7 @@ def _with_first(names: tuple[Named, ...], subject: tuple[str, ...]) -> tuple[Nam
 
 def _about_those(query: Query, subject: tuple[str, ...]) -> Query:
     rest = _THOSE.sub(" ", query.topic)
+    if query.order and not query.filters and query.order.limit is None:  # "which of the two came out first?"
+        rest = ""
     shape = query.shape if query.shape in (Shape.COUNT, Shape.COMPARE) else Shape.LIST
     return replace(query, carried=subject, names=(), topic=rest if content_words(rest) else "", shape=shape)

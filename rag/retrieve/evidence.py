@@ -1,162 +1,170 @@
-"""Which papers answer a query, and whether any does: the cut and the abstention."""
+"""Which papers answer a query, and whether any does."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rag.retrieve.aspect import asks_in_general
+from rag.retrieve.cut import answers, keep, likelihood, relevance
 from rag.retrieve.retriever import Retriever
+from rag.retrieve.sides import described_sides, is_left_out
 from rag.types import Evidence, Filters, Query, Shape
 
-# Papers looked at sentence by sentence.
-POOL = {Shape.LIST: 12, Shape.COUNT: 12, Shape.FACT: 6, Shape.COMPARE: 8}
-LARGEST_POOL = 96
-# P(a paper of the pool belongs in the answer) = sigmoid(RELEVANCE . features + RELEVANCE_BIAS), of: its BM25 over the
-# pool's best, coverage, fit of its best sentence, how far that is below the pool's best, and how far its cosine is.
-# Fitted on the list questions over digests and over raw pages by `python -m eval.fit`: F1 0.78 on questions left out.
-RELEVANCE = (3.51, 3.24, 2.09, 6.39, 9.14)
-RELEVANCE_BIAS = -3.36
-LIST_THRESHOLD = 0.3  # flat from 0.25 to 0.35; a paper too many costs a reader more than one too few
+# Papers looked at sentence by sentence; of a list that would keep them all, up to the largest.
+POOL, LARGEST_POOL = 12, 96
 # A fact is told from one paper, or from two that stand as close as this.
 FACT_SHARE = 0.97
-# A comparison has at most so many sides; a third that is not named must hold this share of the question's words
-# that the first two do not.
+# A comparison that names papers has these; one that only describes them may have a third that holds this share
+# of the question's words that the first two do not.
 MOST_SIDES, SIDE_GAIN = 3, 0.12
-# P(the shelf answers) = sigmoid(ANSWERABLE . (cosine, coverage, best single sentence, max-sim) + ANSWERABLE_BIAS) of the
-# best paper, fitted there too, half of the questions with their gold papers taken away. Below the threshold: abstain.
-# It costs 4 % of the answerable ones.
-ANSWERABLE = (4.92, 2.04, 5.04, 11.53)
-ANSWERABLE_BIAS = -9.81
-ANSWERABLE_THRESHOLD = 0.2
 SUGGESTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Evidence to write from, best first; or, when `reason` is set, why there is none, and what is nearest."""
+    """Evidence to write from, best first; or, when `reason` is set, why there is none, and what is nearest.
+
+    `likelihood` is the estimated probability that the shelf answers; 1 where a record decides.
+    """
 
     kept: tuple[Evidence, ...] = ()
     nearest: tuple[Evidence, ...] = ()
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    likelihood: float = 1.0
 
 
 def gather(readings: Sequence[Query], retriever: Retriever) -> tuple[Query, Gathered]:
     """Search, cut and decide whether the shelf answers: the first reading of the question that it does answer,
     or else the first reading with the reason why not."""
     tried: list[tuple[Query, Gathered]] = []
-    for query in readings:
+    for query in _ordered(readings, retriever):
         tried.append((query, _gather(query, retriever)))
         if tried[-1][1].kept:
             return tried[-1]
     return tried[0]
 
 
+def _ordered(readings: Sequence[Query], retriever: Retriever) -> Sequence[Query]:
+    """A question that may or may not be about the papers of the last answer (`Query.perhaps`) is read so when one of
+    them meets its words about as well as the best paper of the shelf does; of several that one is meant."""
+    alone = readings[0]
+    if not alone.perhaps:
+        return readings
+    among = replace(alone, filters=alone.filters.and_also(Filters((("id", "in", alone.perhaps),))))
+    near = search_pool(among, retriever)
+    others = search_pool(alone, retriever, 4)
+    if not near:
+        return readings
+    best = max(near, key=_nearness)
+    lead = _nearness(best) - max(map(_nearness, others), default=0.0)
+    about = next(
+        (one for one in readings[1:] if best.paper.id in {key for name in one.names for key in name.papers}), None
+    )
+    if about is None or lead < -alone.margin:
+        return readings
+    return [about, *(one for one in readings if one is not about)]
+
+
+def _nearness(item: Evidence) -> float:
+    return item.cosine + item.similarity
+
+
 def _gather(query: Query, retriever: Retriever) -> Gathered:
     if query.missing:
-        nearest = _named(query, retriever)
-        return Gathered(nearest=nearest, reason=query.missing)
+        return Gathered(nearest=named_evidence(query, retriever), reason=query.missing)
     if query.field and query.names:
         ids = tuple(key for name in query.names for key in name.papers)
         return _by_metadata(replace(query, topic="", order=None, carried=ids), retriever)
     if not query.topic:
         return _by_metadata(query, retriever)
+    query, notes = _quoted(query, retriever)
     pool = _whole_pool(query, retriever)
-    named = _named(query, retriever)
+    named = named_evidence(query, retriever)
     if not pool and not named:
-        return Gathered(
-            reason=_nothing_passes(query)
-            if query.filters or query.carried
-            else "nothing on the shelf comes near this question"
-        )
-    kept = _kept(query, pool, named, retriever)
+        limited = query.filters or query.carried
+        return Gathered(reason=_nothing_passes(query) if limited else "nothing on the shelf comes near this question")
+    kept, likely = _kept(query, pool, named, retriever)
     if not kept:
         nearest = tuple(named or pool)[:SUGGESTIONS]
-        return Gathered(nearest=nearest, reason=_not_covered(query, bool(named)))
+        return Gathered(nearest=nearest, reason=_not_covered(query, bool(named)), likelihood=likely)
     return Gathered(
         kept=tuple(kept),
         nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS],
-        notes=_collisions(query),
+        notes=(*query.notes, *notes, *_collisions(query)),
+        likelihood=likely,
     )
 
 
-def search_pool(query: Query, retriever: Retriever, size: int | None = None) -> list[Evidence]:
+def search_pool(query: Query, retriever: Retriever, size: int = POOL) -> list[Evidence]:
     """The papers that are looked at sentence by sentence, likeliest first."""
-    found = retriever.search(query, (size or POOL[query.shape]) + len(query.excluded))
-    return _ranked(query, [item for item in found if item.paper.id not in query.excluded], retriever)
+    found = retriever.search(query, size + len(query.excluded))
+    return _ranked(query, [item for item in found if item.paper.id not in query.excluded][:size], retriever)
+
+
+def _quoted(query: Query, retriever: Retriever) -> tuple[Query, tuple[str, ...]]:
+    """The query limited to the papers that hold the words in quotation marks, if any do."""
+    notes = []
+    for phrase in query.quoted:
+        if ids := retriever.saying(phrase):
+            query = replace(query, filters=query.filters.and_also(Filters((("id", "in", tuple(ids)),))))
+        else:
+            notes.append(f"No paper on the shelf has the exact words “{phrase}”.")
+    return query, tuple(notes)
 
 
 def _whole_pool(query: Query, retriever: Retriever) -> list[Evidence]:
     """The pool, made larger as long as a list or count would keep all of it."""
-    size = POOL[query.shape]
+    size = POOL
     pool = search_pool(query, retriever, size)
-    while query.shape in (Shape.LIST, Shape.COUNT) and len(pool) >= size and size < LARGEST_POOL:
-        if any(relevance(item, pool) < LIST_THRESHOLD for item in pool):
+    while query.shape in (Shape.LIST, Shape.COUNT) and size < LARGEST_POOL:
+        if len(pool) < size or len(keep(pool)) < size:
             break
         size *= 2
         pool = search_pool(query, retriever, size)
     return pool
 
 
-def relevance_features(item: Evidence, pool: Sequence[Evidence]) -> tuple[float, ...]:
-    """What `relevance` looks at."""
-    fit = _fit(item)
-    return (
-        item.lexical / (max(other.lexical for other in pool) or 1.0),
-        item.coverage,
-        fit,
-        fit - max(map(_fit, pool)),
-        item.cosine - max(other.cosine for other in pool),
-    )
-
-
-def relevance(item: Evidence, pool: Sequence[Evidence]) -> float:
-    """Estimated probability that a paper of the pool belongs in the answer."""
-    return _sigmoid(RELEVANCE, relevance_features(item, pool), RELEVANCE_BIAS)
-
-
-def answerable_features(query: Query, item: Evidence, retriever: Retriever) -> tuple[float, ...]:
-    """What `answerable` looks at."""
-    return item.cosine, item.coverage, retriever.sentence_fit(query.topic, item), item.similarity
-
-
-def answerable(query: Query, item: Evidence, retriever: Retriever) -> float:
-    """Estimated probability that the paper answers the question."""
-    return _sigmoid(ANSWERABLE, answerable_features(query, item, retriever), ANSWERABLE_BIAS)
-
-
-def _sigmoid(weights: Sequence[float], features: Sequence[float], bias: float) -> float:
-    return 1 / (1 + math.exp(-(sum(weight * value for weight, value in zip(weights, features, strict=True)) + bias)))
-
-
-def _fit(item: Evidence) -> float:
-    return item.spans[0].score if item.spans else 0.0
-
-
-def _kept(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever) -> list[Evidence]:
-    """The papers to answer from, best first; none when none of them answers."""
-    if query.shape is Shape.COMPARE:
+def _kept(
+    query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever
+) -> tuple[list[Evidence], float]:
+    """The papers to answer from, best first, none when none of them answers; and how likely one does."""
+    general = bool(named) and asks_in_general(query.question, [name.name for name in query.names])
+    if general:
+        kept = list(named)
+    elif query.shape is Shape.COMPARE:
         kept = _sides(query, pool, named, retriever)
-    elif query.shape is Shape.FACT:
+    elif query.shape.tells_one_thing:
         best = sorted(named or pool, key=lambda item: item.score, reverse=True)
         kept = [item for item in best[:2] if item.score >= FACT_SHARE * best[0].score]
     else:
-        kept = [item for item in pool if relevance(item, pool) >= LIST_THRESHOLD] or pool[:1]
+        kept = [item for item in keep(pool) if not is_left_out(item.paper, query.without)]
     # Sides that are named are compared as asked: each holds only part of the question's words.
-    asked_for = query.carried or (query.shape is Shape.COMPARE and len(named) > 1)
-    if asked_for or any(answerable(query, item, retriever) >= ANSWERABLE_THRESHOLD for item in kept[:2]):
-        return kept
-    return []
+    asked_for = (
+        query.carried or (query.shape is Shape.COMPARE and (len(named) > 1 or (named and query.strangers))) or general
+    )
+    likely = max((likelihood(item, pool) for item in kept[:2]), default=0.0)
+    answered = asked_for or any(answers(item, pool) for item in kept[:2])
+    return (kept if answered else []), (1.0 if asked_for else likely)
 
 
 def _sides(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever) -> list[Evidence]:
-    """The papers compared: those named, then those that hold what of the question no side holds yet."""
+    """The papers compared: those named; or those that what stands on either side of "and", "versus" describes best;
+    and those that hold what of the question no side holds yet."""
     sides = list(named)
-    others = [item for item in pool if item.paper.id not in {side.paper.id for side in named}]
+    if len(sides) > 1 or (sides and query.strangers):
+        return sides
+    if not sides and (described := described_sides(query, retriever)):
+        sides = _ranked(query, described, retriever)
+        sides.sort(key=lambda item: [one.paper.id for one in described].index(item.paper.id))
+    taken = {side.paper.id for side in sides}
+    others = [item for item in pool if item.paper.id not in taken]
     while others and len(sides) < MOST_SIDES:
-        taken = [side.paper.id for side in sides]
-        gains = {item.paper.id: retriever.gain(query.topic, item.paper.id, taken) for item in others}
+        gains = {
+            item.paper.id: retriever.gain(query.topic, item.paper.id, [side.paper.id for side in sides])
+            for item in others
+        }
         best = max(others, key=lambda item: item.score + gains[item.paper.id])
         if len(sides) >= 2 and gains[best.paper.id] < SIDE_GAIN:
             break
@@ -166,11 +174,11 @@ def _sides(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retr
 
 
 def _ranked(query: Query, found: Sequence[Evidence], retriever: Retriever) -> list[Evidence]:
-    pool = retriever.with_spans(query.topic, found)
+    pool = retriever.with_spans(query, found)
     return sorted(pool, key=lambda item: relevance(item, pool), reverse=True)
 
 
-def _named(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
+def named_evidence(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
     """One piece of evidence for each name in the question, in its order; of a name's senses the best."""
     ids = tuple(dict.fromkeys(paper for name in query.names for paper in name.papers))
     if not ids:
@@ -187,7 +195,8 @@ def _named(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
 
 
 def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
-    found = retriever.search(query, query.order.limit or 1 if query.order else 10_000)
+    found = retriever.search(query, query.order.limit if query.order and query.order.limit else 10_000)
+    found = [item for item in found if not is_left_out(item.paper, query.without)]
     if not found:
         return Gathered(reason=_nothing_passes(query))
     if query.field and all(getattr(item.paper, query.field) is None for item in found):
@@ -201,7 +210,7 @@ def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
             notes.append(
                 f"{unknown} {'paper has' if unknown == 1 else 'papers have'} no record of {what} and cannot be counted."
             )
-    return Gathered(kept=tuple(found), notes=tuple(notes))
+    return Gathered(kept=tuple(found), notes=(*query.notes, *notes))
 
 
 def _nothing_passes(query: Query) -> str:
@@ -227,4 +236,4 @@ def _collisions(query: Query) -> tuple[str, ...]:
         f"“{name.name}” is the name of {len(name.papers)} papers here."
         for name in query.names
         if len(name.papers) > 1 and name.name
-    )
+    ) + tuple(f"“{stranger}” is not a paper on this shelf." for stranger in query.strangers)

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from rag.index.ledger import Ledger
-from rag.index.lexical import STOPWORDS, LexicalIndex, terms, words
+from rag.index.lexical import LexicalIndex, terms
+from rag.index.shelf import Shelf
 from rag.ingest.names import key, looks_like_name
 from rag.retrieve.conditions import read_conditions
+from rag.retrieve.scaffold import SCAFFOLD, content_words
+from rag.retrieve.spelling import respelled, similar_names
 from rag.types import Named, Query, Shape
 
-# Words that ask for papers and say nothing about them.
-SCAFFOLD = STOPWORDS | frozenset(
-    """
-    abstract abstracts another anything anyone anybody article articles available came carried carry carries come comes concern
-    concerning count cover covers date dated dates deal deals dealing describe described discuss discusses drawn drew else every
-    exist exists find found get gets give got here hi hello hold holding interested kind know list listed lists look looking many
-    may much mention mentions need new recent number one ones paper papers please present organisation organization publication
-    publications published put read reading received relevant research see shelf show something stuff study
-    studies tell there thing things thanks topic want way work works written
-    """.split()
-)  # fmt: skip
 _PAPERS = (
     r"(?:papers?|works?|research|studies|study|articles?|publications?|abstracts?|literature|surveys?|reviews?|ones?)"
 )
@@ -41,7 +33,7 @@ _LIST_WITHIN = re.compile(
 )
 _COUNT = re.compile(rf"\b(?:how many|number of|count(?: of)?)(?: [\w'-]+){{0,3}}? {_PAPERS}\b", re.IGNORECASE)
 _COMPARE = re.compile(
-    r"\bvs\.?(?!\w)|\bversus\b|\bcompar(?:e|ed|es|ing|ison)\b|\bcontrast\b|\bdiffer(?:s|ence|ences|ent)?\b|\b(?:each|both|respectively)\b|\bthan\b",
+    r"\bvs\.?(?!\w)|\bversus\b|\bcompar(?:e|ed|es|ing|ison)\b|\bcontrast\b|\bdiffer(?:s|ence|ences|ent)?\b|\b(?:each|both|respectively)\b|\bthan\b|\bstack up\b|\bmeasure up\b",
     re.IGNORECASE,
 )
 _COMPARE_ALONE = re.compile(
@@ -68,7 +60,7 @@ _BY_NAME = re.compile(
 # Metadata asked of a paper that is named: field, and how a question for it sounds.
 _FIELDS = (
     ("date", r"\bwhen\b.*\b(?:publish|releas|writ|post|appear|dated|from|out\b)|\b(?:what|which) (?:year|month|date)\b|\bhow (?:old|recent)\b|\b(?:date|year) of\b|\bpublication (?:date|year)\b"),
-    ("author_count", r"\b(?:how many|number of) (?:co-?)?authors\b"),
+    ("author_count", r"\b(?:how many|number of) (?:(?:co-?)?authors|people (?:wrote|authored))\b"),
     ("comment_count", r"\b(?:how many|number of) comments\b"),
     ("organization", r"\b(?:what|which) organi[sz]ation\b"),
 )  # fmt: skip
@@ -81,19 +73,43 @@ _SPELLED_OUT = {
     "ssm": "state space model", "vlm": "vision-language model", "vqa": "visual question answering",
 }  # fmt: skip
 _SHORT = re.compile(rf"\b({'|'.join(_SPELLED_OUT)})s?\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“”«]([^\"“”«»]{3,120})[\"“”»]")
+_WITHOUT = re.compile(
+    r"(?:^|[,;(]|\bbut\b|\band\b|[.?!-] )\s*(?:(?:that |which )?(?:are|is) )?(?:not|no|nothing|skip|leave out|excluding|except(?: for)?|other than)\b"
+    r" ?(?:(?:for|about|on|in|the|any|those|studies of|just|only) )*([\w' /-]+?)(?: (?:ones?|papers?|please|itself))*(?=[.,;?!)]|$)"
+    r"|(?<=[\w)] )(?:other than|except(?: for)?|excluding) (?:(?:the|studies of|those|about|on) )*([\w' /-]+?)(?: (?:ones?|papers?|itself))*(?=[.,;?!)]|$)",
+    re.IGNORECASE,
+)
 # A name beside a name: "bert2BERT or CLP-Transfer".
-_TWO_NAMES = re.compile(r"([\w'.+-]*\w\+?(?:\(\))?),? (?:or|and|vs\.?|versus)(?: of| the)? ([\w'.+-]*\w)")
+_TWO_NAMES = re.compile(
+    r"([\w'.+-]*\w\+?(?:\(\))?),? (?:or|and|vs\.?|versus|against|than|with|to|(?:stack|measure) up (?:against|to))(?: of| the)? ([\w'.+-]*\w)"
+)
 # A name shared by more papers than this is a word of the field, not a name.
 SENSES = 3
 
 
-def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Query:
+def understand_alone(question: str, shelf: Shelf) -> Query:
     """What `question` asks for, taken by itself."""
-    asked = " ".join(question.split())
+    asked, notes = respelled(" ".join(question.split()), shelf)
+    quoted = tuple(found[1] for found in _QUOTED.finditer(asked) if content_words(found[1]))
+    whole, without = left_out(asked)
+    query = replace(_read(whole, shelf), quoted=quoted, without=without, notes=notes)
+    return replace(query, question=asked) if query.question != asked else query
+
+
+def left_out(asked: str) -> tuple[str, tuple[str, ...]]:
+    """The question without what it leaves out ("... but not for vision"), and that."""
+    found = [(match[1] or match[2]).strip() for match in _WITHOUT.finditer(asked)]
+    rest = " ".join(_WITHOUT.sub(" ", asked).split())
+    return (rest, tuple(found)) if found else (asked, ())
+
+
+def _read(asked: str, shelf: Shelf) -> Query:
+    ledger = shelf.ledger
     missing = next(
         (f"saved pages do not hold {what}" for pattern, what in _NOT_HELD if re.search(pattern, asked)), None
     )
-    names = named_papers(asked, ledger, lexical)
+    names = named_papers(asked, shelf)
     field = next((name for name, pattern in _FIELDS if re.search(pattern, asked, re.IGNORECASE)), None)
     conditions = read_conditions(asked, ledger.distinct("organization"))
     if missing is None and _BY_NAME.search(conditions.rest):
@@ -101,19 +117,35 @@ def understand_alone(question: str, ledger: Ledger, lexical: LexicalIndex) -> Qu
     stated = bool(conditions.filters or conditions.order)
     bare = not content_words(conditions.rest)
     stated = stated or (bare and bool(_COUNT.search(asked)))  # "how many papers are on the shelf?"
-    shape = _shape(asked, conditions.rest, names, about_papers=stated and bare)
+    strangers = _strangers(asked, names, shelf)
+    shape = _shape(asked, conditions.rest, names, about_papers=stated and bare, strangers=bool(strangers))
     if stated and (bare or shape in (Shape.LIST, Shape.COUNT) or (conditions.order and _PUBLISHED.search(asked))):
         topic = "" if bare else _spelled_out(conditions.rest)
         return Query(asked, topic, shape, conditions.filters, conditions.order, names, missing=missing)
     # "what did X report in 2023" asks a fact: its figures are words to find, not conditions.
-    return Query(asked, _spelled_out(asked), shape, names=names, field=field, missing=missing)
+    return Query(
+        asked, _spelled_out(asked), shape, names=names, field=field, missing=missing,
+        strangers=strangers if shape is Shape.COMPARE else (),
+    )  # fmt: skip
+
+
+def _strangers(asked: str, names: Sequence[Named], shelf: Shelf) -> tuple[str, ...]:
+    """Names that stand beside that of a paper and that no paper of the shelf has so much as a word of."""
+    known = {word for name in names for word in key(name.name).split()}
+    return tuple(
+        word
+        for pair in _TWO_NAMES.finditer(asked)
+        for word, other in ((pair[1], pair[2]), (pair[2], pair[1]))
+        if key(other) in known and key(word) not in known and (looks_like_name(word) or word[0].isupper())
+        and not any(shelf.lexical.df(term) for term in terms(word))
+    )  # fmt: skip
 
 
 def _spelled_out(text: str) -> str:
     return _SHORT.sub(lambda found: f"{found[0]} ({_SPELLED_OUT[found[1].casefold()]})", text)
 
 
-def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool) -> Shape:
+def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool, strangers: bool) -> Shape:
     if _COUNT.search(asked):
         return Shape.COUNT
     listing = bool(_LIST.search(asked))
@@ -121,7 +153,7 @@ def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool)
     if names and any(looks_like_name(pair[1]) and looks_like_name(pair[2]) for pair in _TWO_NAMES.finditer(asked)):
         sides = max(sides, 2)
     if not listing and (
-        (_COMPARE.search(asked) and sides > 1)
+        (_COMPARE.search(asked) and (sides > 1 or strangers))
         or _COMPARE_ALONE.search(asked)
         or (names and re.search(r"\beach\b", asked))
     ):
@@ -132,19 +164,27 @@ def _shape(asked: str, rest: str, names: Sequence[Named], *, about_papers: bool)
     asks_later = re.search(r"(?i)(?:[:,;-]|\b(?:of|on|by|in|from|for|with)) (?:what|how|which|where|why|who)\b", asked)
     if asks_first or asks_later:
         both = sides > 1 and re.search(r"\b(?:and|or)\b", asked)
-        return Shape.COMPARE if both else Shape.FACT
+        return Shape.COMPARE if both else _one_thing(asked)
     # No question word: a search ("medical language models for Spanish"), unless a measure is asked for
     # ("flan-palm medqa score").
     return Shape.FACT if _MEASURE.search(rest) and not _LIST_WITHIN.search(rest) else Shape.LIST
 
 
-def content_words(text: str) -> list[str]:
-    """The words of a question that say what it is about."""
-    return [word for word in words(text) if re.sub(r"['’](?:s|re|m|ve|d|ll)$", "", word) not in SCAFFOLD]
+def _one_thing(asked: str) -> Shape:
+    if re.match(
+        rf"{_LEAD}(?:is|are|does|do|did|was|were|can|could|has|have|should|will|would)\b", asked, re.IGNORECASE
+    ):
+        return Shape.YES_NO
+    how = re.search(
+        rf"(?:{_LEAD}|[,:-] )(?:how|why)\b(?! (?:many|much|far|long|large|big|small|fast|often|\w+er)\b)",
+        asked,
+        re.IGNORECASE,
+    )
+    return Shape.HOW if how else Shape.FACT
 
 
-def named_papers(text: str, ledger: Ledger, lexical: LexicalIndex) -> tuple[Named, ...]:
-    """The papers whose names (title, words before its colon, acronyms) stand in `text`, in order."""
+def named_papers(text: str, shelf: Shelf) -> tuple[Named, ...]:
+    """The papers whose names (title, words before its colon, acronyms) stand in `text`, in order, slips included."""
     found = re.findall(r"[^\s,;:?!\"“”]+", text)
     grams: dict[str, tuple[int, int, str]] = {}
     for start in range(len(found)):
@@ -156,7 +196,7 @@ def named_papers(text: str, ledger: Ledger, lexical: LexicalIndex) -> tuple[Name
                 *(written.split("-")[:1] if end == start + 1 else ()),
             ):
                 grams.setdefault(key(form), (start, end, form))
-    known = ledger.named([gram for gram in grams if len(gram) >= 2])
+    known = shelf.ledger.named([gram for gram in grams if len(gram) >= 2])
     taken: set[int] = set()
     result: list[tuple[int, Named]] = []
     for gram in sorted(known, key=lambda gram: (grams[gram][0] - grams[gram][1], -len(gram))):  # longest first
@@ -164,12 +204,26 @@ def named_papers(text: str, ledger: Ledger, lexical: LexicalIndex) -> tuple[Name
         if (
             taken & set(range(start, end))
             or len(known[gram]) > SENSES
-            or not _meant_as_name(gram, written, lexical, first=start == 0)
+            or not _meant_as_name(gram, written, shelf.lexical, first=start == 0)
         ):
             continue
         taken |= set(range(start, end))
         result.append((start, Named(written, tuple(known[gram]))))
+    result += _slips(found, taken, shelf)
     return tuple(name for _, name in sorted(result, key=lambda pair: pair[0]))
+
+
+def _slips(found: Sequence[str], taken: set[int], shelf: Shelf) -> Iterator[tuple[int, Named]]:
+    """Words that nearly are a name, where they are no words of the shelf themselves."""
+    for at, written in enumerate(found):
+        word = re.sub(r"['’]s$", "", written)
+        if at in taken or shelf.embedder.is_word(word.casefold()) or not terms(word):
+            continue
+        if all(shelf.lexical.df(term) <= SENSES for term in terms(word)):
+            for near in similar_names(word, shelf):
+                papers = shelf.ledger.named([near])[near]
+                if len(papers) <= SENSES:
+                    yield at, Named(word, tuple(papers))
 
 
 def _meant_as_name(gram: str, written: str, lexical: LexicalIndex, *, first: bool) -> bool:

@@ -9,29 +9,31 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import terms
+from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
-from rag.index.tokens import cosines
-from rag.retrieve.query import content_words
-from rag.retrieve.spans import QuestionVectors, sentence_fit, with_spans
+from rag.retrieve.interaction import EncodedQuestion, interact
+from rag.retrieve.scaffold import content_words
+from rag.retrieve.spans import with_spans
 from rag.types import Evidence, Filters, Query
 
-# score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim: additive, so that it keeps an absolute scale, which
-# reciprocal rank fusion loses together with 1.5 points of nDCG@10. Weights of the legs are flat around these values
-# (`eval/LOG.md`).
-LEXICAL, LATE = 0.5, 0.75
-# Pseudo-relevance feedback: the question's vector moves this far towards the mean of the best papers.
-FEEDBACK_PAPERS, FEEDBACK = 5, 0.5
+# score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim with the paper + SENTENCE * max-sim with its best sentence
+# + PHRASE * neighbouring words: additive, so that it keeps an absolute scale, which reciprocal rank fusion loses
+# together with 1.5 points of nDCG@10. The cosine is the mean of that of the nearest passage and that of the paper's
+# mean vector. The weights are flat around these values (`eval/LOG.md`).
+LEXICAL, LATE, SENTENCE, PHRASE = 0.4, 0.75, 0.5, 0.15
+# Pseudo-relevance feedback: the question's vector moves this far towards the best papers, weighed by how far each
+# is behind the best.
+FEEDBACK_PAPERS, FEEDBACK, SHARPNESS = 5, 0.6, 8.0
 # Candidates of each leg; what one leg did not score for a candidate of the other is filled in exactly.
 CANDIDATES = 100
-# Passages asked of Chroma for CANDIDATES papers: a paper has about two.
-PASSAGES = 3 * CANDIDATES
+# Passages asked of Chroma for CANDIDATES papers: a paper has about three.
+PASSAGES = 4 * CANDIDATES
 # Papers whose words meet the question's one by one.
 RERANKED = 50
 # Up to so many papers that pass a filter are scored exactly, without Chroma.
 EXACT = 2_000
 
-LEGS = frozenset({"dense", "lexical", "feedback", "late"})
+LEGS = frozenset({"dense", "lexical", "feedback", "late", "phrase"})
 Vector = NDArray[np.float32]
 
 
@@ -43,6 +45,11 @@ class _Candidate:
     cosine: float
     lexical: float
     vectors: Vector
+
+    def near(self, vector: Vector) -> float:
+        """The mean of two cosines: of the nearest passage, and of the mean of all passages."""
+        cosines = self.vectors @ vector
+        return float(cosines.max() + cosines.mean() / (np.linalg.norm(self.vectors.mean(axis=0)) or 1.0)) / 2
 
 
 class Retriever:
@@ -57,7 +64,7 @@ class Retriever:
         self._shelf = shelf
         self._legs = LEGS - set(without)
         # One question is searched for and then looked for in sentences: it is encoded once.
-        self._read = lru_cache(maxsize=4)(lambda topic: QuestionVectors.read(topic, shelf))
+        self._read = lru_cache(maxsize=4)(lambda topic: EncodedQuestion.read(topic, shelf))
 
     def search(self, query: Query, limit: int) -> list[Evidence]:
         """The `limit` best papers for the query's topic among those its filters let through, best first.
@@ -78,26 +85,40 @@ class Retriever:
             for item, score in best
         ]
 
-    def _fused(self, question: QuestionVectors, found: Sequence[_Candidate], limit: int) -> list[float]:
-        """The score of each candidate; those that are not reranked score what they would with the least max-sim."""
-        top = max((item.lexical for item in found), default=0.0) or 1.0
-        words = np.array([LEXICAL * item.lexical / top for item in found])
-        dense = np.array([item.cosine if "dense" in self._legs else 0.0 for item in found])
-        if "feedback" in self._legs and "dense" in self._legs and found:
-            leaders = np.argsort(-(dense + words), kind="stable")[:FEEDBACK_PAPERS]
-            moved = question.vector + FEEDBACK * np.mean([found[at].vectors.mean(axis=0) for at in leaders], axis=0)
-            moved /= np.linalg.norm(moved)
-            dense = np.array([(item.vectors @ moved).max() for item in found])
-        scores = dense + words
-        if "late" in self._legs and found:
-            near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
-            tokens = self._shelf.ledger.tokens([found[at].id for at in near])
-            compared = cosines(question.tokens, [tokens[found[at].id] for at in near])
-            similar = np.array([question.similarity(own) for own in compared])
-            late = np.full(len(found), similar.min())
-            late[near] = similar
-            scores = scores + LATE * late
+    def _fused(self, question: EncodedQuestion, found: Sequence[_Candidate], limit: int) -> list[float]:
+        """The score of each candidate; those that are not reranked score what they would with the least of it."""
+        if not found:
+            return []
+        top = max(item.lexical for item in found) or 1.0
+        scores = np.array([LEXICAL * item.lexical / top for item in found])
+        if "dense" in self._legs:
+            words = scores
+            scores = words + [item.near(question.vector) for item in found]
+            if "feedback" in self._legs:
+                moved = self._moved(question.vector, found, scores)
+                scores = words + [item.near(moved) for item in found]
+        if not self._legs & {"late", "phrase"}:
+            return [float(score) for score in scores]
+        near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
+        tokens = self._shelf.ledger.tokens([found[at].id for at in near])
+        met = interact(question, [tokens[found[at].id] for at in near])
+        more = np.zeros(len(near))
+        if "late" in self._legs:
+            more += [LATE * one.similarity + SENTENCE * one.sentence for one in met]
+        if "phrase" in self._legs:
+            more += [PHRASE * one.phrases for one in met]
+        least = float(more.min())
+        scores += least
+        scores[near] += more - least
         return [float(score) for score in scores]
+
+    @staticmethod
+    def _moved(vector: Vector, found: Sequence[_Candidate], scores: NDArray[np.float64]) -> Vector:
+        leaders = np.argsort(-scores, kind="stable")[:FEEDBACK_PAPERS]
+        weights = np.exp(SHARPNESS * (scores[leaders] - scores[leaders[0]]))
+        means = np.stack([found[at].vectors.mean(axis=0) for at in leaders])
+        moved = vector + FEEDBACK * (weights / weights.sum()) @ means
+        return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
     def coverage(self, wanted: Sequence[str], paper_id: str) -> float:
         """The share of the terms' idf mass whose terms stand in the paper, in [0, 1]; 0 without terms."""
@@ -125,13 +146,20 @@ class Retriever:
         """How many papers of the shelf have no value of a metadata field."""
         return self._shelf.ledger.count_without(field)
 
-    def with_spans(self, topic: str, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """The same evidence, each paper with its sentences, best for `topic` first."""
-        return with_spans(topic, evidence, self._read(topic), self._shelf) if evidence else []
+    def with_spans(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """The same evidence, each paper with its sentences, best for the topic first."""
+        return with_spans(query, evidence, self._read(query.topic), self._shelf) if evidence else []
 
-    def sentence_fit(self, topic: str, item: Evidence) -> float:
-        """How well one sentence of the paper, taken alone, answers; see `rag.retrieve.spans`."""
-        return sentence_fit(topic, item, self._shelf)
+    def saying(self, phrase: str) -> list[str]:
+        """Ids of the papers that have these words in a row in title or abstract, in order of arrival."""
+        index, wanted = self._shelf.lexical, f" {' '.join(words(phrase))} "
+        rows = index.rows(set(terms(phrase)))
+        papers = self._shelf.ledger.papers([index.ids[row] for row in rows]).values()
+        return [
+            paper.id
+            for paper in papers
+            if any(wanted in f" {' '.join(words(text))} " for text in (paper.title, paper.abstract))
+        ]
 
     def _allowed(self, query: Query) -> list[str] | None:
         """Ids that pass the filters, in order of arrival; None when there is no filter."""
@@ -153,13 +181,13 @@ class Retriever:
     def _candidates(self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None) -> list[_Candidate]:
         """The best of both legs among the papers allowed, each scored by both."""
         index = self._shelf.lexical
-        words = index.scores(wanted) if "lexical" in self._legs else np.zeros(len(index.ids), dtype=np.float32)
+        bm25 = index.scores(wanted) if "lexical" in self._legs else np.zeros(len(index.ids), np.float32)
         if allowed is not None:
-            passing = np.zeros(len(words), dtype=bool)
+            passing = np.zeros(len(bm25), dtype=bool)
             passing[[index.row_of[key] for key in allowed if key in index.row_of]] = True
-            words = np.where(passing, words, 0).astype(np.float32)
-        rows = np.argsort(-words, kind="stable")[:CANDIDATES]
-        ids = {index.ids[row] for row in rows if words[row] > 0}
+            bm25 = np.where(passing, bm25, 0).astype(np.float32)
+        rows = np.argsort(-bm25, kind="stable")[:CANDIDATES]
+        ids = {index.ids[row] for row in rows if bm25[row] > 0}
         if allowed is not None and len(allowed) <= EXACT:
             ids |= set(allowed)
         elif "dense" in self._legs:
@@ -167,7 +195,7 @@ class Retriever:
             ids |= near if allowed is None else near & set(allowed)
         vectors = self._shelf.ledger.vectors(sorted(ids))
         return [
-            _Candidate(key, float((own @ vector).max()), float(words[index.row_of[key]]), own)
+            _Candidate(key, float((own @ vector).max()), float(bm25[index.row_of[key]]), own)
             for key, own in vectors.items()
             if key in index.row_of
         ]

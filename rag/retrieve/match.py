@@ -1,0 +1,115 @@
+"""How the words of a paper meet those of a question, word by word: what the cut and the abstention look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.index.lexical import WORD, LexicalIndex, terms
+from rag.ingest.names import looks_like_name
+from rag.ingest.repair import readable
+from rag.retrieve.aspect import asks_figure, thing_asked
+from rag.retrieve.interaction import EncodedQuestion, Interaction, QuestionWord
+from rag.types import Match, Paper, Query
+
+
+def match(
+    query: Query,
+    question: EncodedQuestion,
+    paper: Paper,
+    interaction: Interaction,
+    sentences: Sequence[tuple[str, frozenset[str]]],
+    index: LexicalIndex,
+) -> Match:
+    """Compare.
+
+    A word meets a text with 1 where the text has its stem, or else with the best cosine of its pieces there.
+
+    Args:
+        query: the question as understood.
+        question: its topic, encoded.
+        paper: the paper.
+        interaction: of the two.
+        sentences: each sentence of the abstract as it reads, with its stems.
+        index: for how rare a word is on the shelf.
+    """
+    names = _names(query, paper)
+    words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
+    if not words:
+        return Match(named=float(bool(query.names)))
+    title = readable(paper.title)
+    stems = frozenset().union(*(own for _, own in sentences), terms(title))
+    rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
+    rarity /= rarity.sum()
+    weights = np.array([word.weight for word in words]) + 1e-6
+    whole = _met(words, interaction.cosines.max(axis=0, initial=0.0), stems)
+    each = _by_sentence(words, interaction, sentences)
+    best = int(np.argmax(each @ weights)) if len(each) else -1
+    single = each[best] if best >= 0 else np.zeros(len(words))
+    own = sentences[best][1] if best >= 0 else frozenset[str]()
+    thing = {word.casefold() for word in WORD.findall(thing_asked(query.question))}
+    wanted = [at for at, word in enumerate(words) if word.text.casefold() in thing]
+    figure = asks_figure(query.question)
+    figures = np.array([bool(re.search(r"\d", text)) for text, _ in sentences], dtype=bool)
+    text = " ".join((title, *(said for said, _ in sentences))).casefold()
+    return Match(
+        words=float(whole @ rarity),
+        sentence=float(single @ rarity),
+        least=_lowest(whole),
+        least_sentence=_lowest(single),
+        verbatim=float(rarity @ np.array([word.stems <= stems for word in words])),
+        verbatim_sentence=float(rarity @ np.array([word.stems <= own for word in words])),
+        unknown=float(
+            np.array([not any(index.df(stem) for stem in word.stems) for word in words]) @ weights / weights.sum()
+        ),
+        no_figure=float(figure and not (best >= 0 and figures[best])),
+        thing=float(whole[wanted].mean()) if wanted else 1.0,
+        thing_figure=_thing_and_figure(each[:, wanted], figures, figure) if wanted and len(each) else 1.0,
+        strangers=float(
+            min(2, sum(word.text.casefold() not in text for word in words if _is_name(word.text, query.question)))
+        ),
+        named=float(bool(query.names)),
+    )
+
+
+def _names(query: Query, paper: Paper) -> set[str]:
+    """Words that only say which paper is meant."""
+    said = [name.name for name in query.names]
+    if query.names and not any(said):
+        said = [paper.title.partition(": ")[0]]
+    return {word.casefold() for name in said for word in WORD.findall(name)}
+
+
+def _met(words: Sequence[QuestionWord], cosines: NDArray[np.float32], stems: frozenset[str]) -> NDArray[np.float64]:
+    return np.array([1.0 if word.stems <= stems else float(cosines[list(word.rows)].mean()) for word in words])
+
+
+def _by_sentence(
+    words: Sequence[QuestionWord], interaction: Interaction, sentences: Sequence[tuple[str, frozenset[str]]]
+) -> NDArray[np.float64]:
+    """Sentences x words."""
+    best = np.zeros((len(sentences), interaction.cosines.shape[1]), dtype=np.float32)
+    for number, own in zip(interaction.sentences, interaction.cosines, strict=True):
+        if 0 <= number < len(sentences):
+            best[number] = np.maximum(best[number], own)
+    return np.array([_met(words, own, stems) for own, (_, stems) in zip(best, sentences, strict=True)]).reshape(
+        len(sentences), len(words)
+    )
+
+
+def _lowest(met: NDArray[np.float64]) -> float:
+    """The mean of the third of the words that are met worst."""
+    return float(np.sort(met)[: max(1, len(met) // 3)].mean())
+
+
+def _thing_and_figure(met: NDArray[np.float64], figures: NDArray[np.bool_], figure: bool) -> float:
+    """How well one sentence has the thing asked for; half where a figure is wanted and the sentence has none."""
+    worth = np.where(figures, 1.0, 0.5) if figure else np.ones(len(met))
+    return float((met.mean(axis=1) * worth).max())
+
+
+def _is_name(word: str, question: str) -> bool:
+    return looks_like_name(word) or (word[0].isupper() and not question.strip().startswith(word))
