@@ -20,7 +20,16 @@ RELEVANCE_BIAS = -1.61
 # shown with their gold papers taken away, half of the second ask one paper what another one says.
 ANSWERABLE = {"cosine": 3.63, "coverage": 0.24, "similarity": 8.94, "lead": 4.65}
 ANSWERABLE_BIAS, ANSWERABLE_THRESHOLD = -7.07, 0.11
-ANSWERABLE_NAMED = {"cosine": 3.41, "coverage": 1.13, "similarity": 14.09, "words": 1.73, "sentence": 0.98, "no_figure": -0.55, "thing_figure": 0.71, "strangers": 0.11}
+ANSWERABLE_NAMED = {
+    "cosine": 3.41,
+    "coverage": 1.13,
+    "similarity": 14.09,
+    "words": 1.73,
+    "sentence": 0.98,
+    "no_figure": -0.55,
+    "thing_figure": 0.71,
+    "strangers": 0.11,
+}
 ANSWERABLE_NAMED_BIAS, ANSWERABLE_NAMED_THRESHOLD = -8.9, 0.11
 # Papers behind the best that tell what the shelf holds anyway for such a question.
 FIELD = slice(2, 12)

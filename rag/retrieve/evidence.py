@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.retrieve.aspect import asks_in_general
+from rag.ingest.repair import readable
+from rag.retrieve.aspect import asks_in_general, strange_names, unstated
 from rag.retrieve.cut import answers, keep, likelihood, relevance
 from rag.retrieve.retriever import Retriever
 from rag.retrieve.sides import described_sides, is_left_out
@@ -88,7 +89,7 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
     kept, likely = _kept(query, pool, named, retriever)
     if not kept:
         nearest = tuple(named or pool)[:SUGGESTIONS]
-        return Gathered(nearest=nearest, reason=_not_covered(query, bool(named)), likelihood=likely)
+        return Gathered(nearest=nearest, reason=_not_covered(query, nearest, bool(named)), likelihood=likely)
     return Gathered(
         kept=tuple(kept),
         nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS],
@@ -144,6 +145,8 @@ def _kept(
     asked_for = (
         query.carried or (query.shape is Shape.COMPARE and (len(named) > 1 or (named and query.strangers))) or general
     )
+    if query.shape.tells_one_thing and not general and not query.carried:
+        kept = [item for item in kept if not missed(query, item)]
     likely = max((likelihood(item, pool) for item in kept[:2]), default=0.0)
     answered = asked_for or any(answers(item, pool) for item in kept[:2])
     return (kept if answered else []), (1.0 if asked_for else likely)
@@ -227,7 +230,17 @@ def describe(filters: Filters) -> str:
     )
 
 
-def _not_covered(query: Query, named: bool) -> str:
+def missed(query: Query, item: Evidence) -> str | None:
+    """What the question wants of the paper that its abstract cannot hold, in words, or None."""
+    text = f"{readable(item.paper.title)}. {readable(item.paper.abstract)}"
+    if query.names and (strange := strange_names(query.question, [name.name for name in query.names], text)):
+        return strange[0]
+    return unstated(query.question, text)
+
+
+def _not_covered(query: Query, nearest: Sequence[Evidence], named: bool) -> str:
+    if nearest and query.shape.tells_one_thing and (what := missed(query, nearest[0])):
+        return f"the abstract of “{readable(nearest[0].paper.title)}” does not speak of {what}"
     return "the papers named in the question do not say" if named else "no paper on the shelf says anything about this"
 
 
