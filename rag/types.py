@@ -239,7 +239,7 @@ class Evidence:
     """A retrieved paper and its sentences, best first.
 
     `score` is the fused score (`rag.retrieve.retriever`); `cosine` that of its nearest passage, `lexical` its BM25;
-    `coverage` is the share of the question's information (idf mass) that the paper's words hold. Once its sentences were
+    `coverage` is the share of the question's information (idf mass) that the paper's words hold, `kinship` its mean cosine with the three best papers. Once its sentences were
     looked at: `similarity` is the late interaction (max-sim) with the whole paper, and `match` how the words meet.
     """
 
@@ -248,6 +248,7 @@ class Evidence:
     cosine: float
     lexical: float
     coverage: float
+    kinship: float = 0.0
     similarity: float = 0.0
     match: Match = Match()
     spans: tuple[Span, ...] = ()

@@ -6,6 +6,7 @@ Fitted by `python -m eval.fit` on questions over digests and over saved pages; i
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,23 +15,14 @@ from numpy.typing import NDArray
 from rag.types import Evidence
 
 # P(a paper of the pool belongs in the answer).
-RELEVANCE = {"lexical": 2.74, "coverage": 1.49, "span": 1.37, "span_gap": 4.9, "cosine_gap": 4.78, "score_gap": 2.47}
-RELEVANCE_BIAS = -1.61
+RELEVANCE = {"lexical": 1.12, "coverage": 1.34, "span": 1.56, "span_gap": 3.0, "cosine_gap": 2.55, "score_gap": 0.66, "standing": 0.91, "kinship": 3.0, "similarity": -3.31, "similarity_gap": 9.82}
+RELEVANCE_BIAS = -2.64
 # P(the best paper answers), for a question that names no paper and for one that does. A third of the first were
 # shown with their gold papers taken away, half of the second ask one paper what another one says.
-ANSWERABLE = {"cosine": 3.63, "coverage": 0.24, "similarity": 8.94, "lead": 4.65}
-ANSWERABLE_BIAS, ANSWERABLE_THRESHOLD = -7.07, 0.11
-ANSWERABLE_NAMED = {
-    "cosine": 3.41,
-    "coverage": 1.13,
-    "similarity": 14.09,
-    "words": 1.73,
-    "sentence": 0.98,
-    "no_figure": -0.55,
-    "thing_figure": 0.71,
-    "strangers": 0.11,
-}
-ANSWERABLE_NAMED_BIAS, ANSWERABLE_NAMED_THRESHOLD = -8.9, 0.11
+ANSWERABLE = {"cosine": 3.62, "coverage": 0.0, "similarity": 9.47, "lead": 4.83}
+ANSWERABLE_BIAS, ANSWERABLE_THRESHOLD = -7.23, 0.14
+ANSWERABLE_NAMED = {"cosine": 3.6, "coverage": 1.07, "similarity": 13.33, "words": 1.69, "sentence": 0.99, "no_figure": -0.59, "thing_figure": 0.82, "strangers": -0.04}
+ANSWERABLE_NAMED_BIAS, ANSWERABLE_NAMED_THRESHOLD = -8.75, 0.13
 # Papers behind the best that tell what the shelf holds anyway for such a question.
 FIELD = slice(2, 12)
 
@@ -41,15 +33,20 @@ def probability(features: Mapping[str, float], weights: Mapping[str, float], bia
 
 
 def relevance_features(item: Evidence, pool: Sequence[Evidence]) -> dict[str, float]:
-    """Of a paper among those of its pool; what ends in `_gap` is how far it is behind the best."""
-    span = _best_span(item)
+    """Of a paper among those of its pool; what ends in `_gap` is how far it is behind the best, `standing`
+    the standard score of its fused score."""
+    span, scores = _best_span(item), [other.score for other in pool]
     return {
         "lexical": item.lexical / (max(other.lexical for other in pool) or 1.0),
         "coverage": item.coverage,
         "span": span,
         "span_gap": span - max(map(_best_span, pool)),
         "cosine_gap": item.cosine - max(other.cosine for other in pool),
-        "score_gap": item.score - max(other.score for other in pool),
+        "score_gap": item.score - max(scores),
+        "standing": (item.score - statistics.fmean(scores)) / (statistics.pstdev(scores) or 1.0),
+        "kinship": item.kinship,
+        "similarity": item.similarity,
+        "similarity_gap": item.similarity - max(other.similarity for other in pool),
     }
 
 

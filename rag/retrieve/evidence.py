@@ -13,7 +13,7 @@ from rag.retrieve.sides import described_sides, is_left_out
 from rag.types import Evidence, Filters, Query, Shape
 
 # Papers looked at sentence by sentence; of a list that would keep them all, up to the largest.
-POOL, LARGEST_POOL = 12, 96
+POOL, LARGEST_POOL = 16, 128
 # A fact is told from one paper, or from two that stand as close as this.
 FACT_SHARE = 0.97
 # A comparison that names papers has these; one that only describes them may have a third that holds this share

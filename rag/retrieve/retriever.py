@@ -52,6 +52,15 @@ class _Candidate:
         return float(cosines.max() + cosines.mean() / (np.linalg.norm(self.vectors.mean(axis=0)) or 1.0)) / 2
 
 
+def _kinship(best: Sequence[_Candidate]) -> list[float]:
+    """The mean cosine of each paper with the first three: what answers a question together is alike."""
+    if not best:
+        return []
+    means = np.stack([item.vectors.mean(axis=0) for item in best])
+    means /= np.linalg.norm(means, axis=1, keepdims=True).clip(1e-9)
+    return [float(value) for value in (means @ means[:3].T).mean(axis=1)]
+
+
 class Retriever:
     """Searches one open shelf.
 
@@ -81,8 +90,8 @@ class Retriever:
         best = sorted(zip(found, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))[:limit]
         papers = self._shelf.ledger.papers([item.id for item, _ in best])
         return [
-            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id))
-            for item, score in best
+            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id), kin)
+            for (item, score), kin in zip(best, _kinship([item for item, _ in best]), strict=True)
         ]
 
     def _fused(self, question: EncodedQuestion, found: Sequence[_Candidate], limit: int) -> list[float]:
