@@ -71,6 +71,11 @@ def reciprocal_rank(ranking: Sequence[str], relevance: Mapping[str, int], k: int
     return next((1 / rank for rank, key in enumerate(ranking[:k], 1) if relevance.get(key, 0) > 0), 0.0)
 
 
+def jaccard(one: Collection[str], other: Collection[str]) -> float:
+    """Shared over all; of two empty sets 1."""
+    return len(set(one) & set(other)) / len(set(one) | set(other)) if one or other else 1.0
+
+
 def auroc(labels: Sequence[int], scores: Sequence[float]) -> float:
     """Probability that a positive scores above a negative, ties counting half (Mann-Whitney)."""
     _, inverse, counts = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +20,8 @@ from rag.errors import UsageError
 from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.index.shelf import Shelf
+from rag.retrieve.context import understand
+from rag.retrieve.evidence import named_evidence, search_pool
 from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Paper, Query, Verdict
 from rag.verify.answer import is_located
@@ -149,6 +154,52 @@ def _fill(shelf: Shelf, collection: Collection) -> None:
     shelf.refresh()
 
 
+def robustness(options: Options) -> Iterator[Record]:
+    """One question in many words: what each wording finds (recall@5), and how alike the answers are (Jaccard)."""
+    gold = {case.id: case.papers for case in read_cases(DATASETS / "questions.jsonl")}
+    rows = list(read_lines(DATASETS / "paraphrases.jsonl", "id", "question", "paraphrases"))[: options.limit]
+    with tempfile.TemporaryDirectory() as folder, Assistant.open(folder) as assistant:
+        assistant.ingest([DATASETS / "papers.jsonl"])
+        for row in rows:
+            wordings = {"original": row["question"], "typos": with_typos(row["question"], row["id"])}
+            wordings |= {name: row[name] for name in ("keywords", "verbose", "british", "american")}
+            found = {name: _found(text, assistant) for name, text in wordings.items()}
+            found |= {f"paraphrase {at}": _found(text, assistant) for at, text in enumerate(row["paraphrases"], 1)}
+            scored = {
+                f"recall@5/{name}": metrics.recall_at(ids, dict.fromkeys(gold[row["id"]], 1), 5)
+                for name, ids in found.items()
+            }
+            paraphrased = [scored.pop(name) for name in list(scored) if "paraphrase" in name]
+            scored["recall@5/paraphrases"] = sum(paraphrased) / len(paraphrased)
+            answered = [{paper.id for paper, _ in assistant.ask(text).papers} for text in row["paraphrases"]]
+            pairs = list(itertools.combinations(answered, 2))
+            scored["jaccard/paraphrases"] = sum(metrics.jaccard(one, other) for one, other in pairs) / len(pairs)
+            yield Record("robustness", row["id"], scored, {"wordings": wordings, "paraphrases": row["paraphrases"]})
+
+
+def _found(question: str, assistant: Assistant) -> list[str]:
+    """Ids of the five papers that are likeliest for a question as it is understood, named ones first."""
+    query, retriever = understand(question, assistant.shelf)[0], Retriever(assistant.shelf)
+    ranked = [*named_evidence(query, retriever), *search_pool(query, retriever)]
+    return list(dict.fromkeys(item.paper.id for item in ranked))[:5]
+
+
+def with_typos(text: str, seed: str) -> str:
+    """The text with a slip in every third longer word: two letters swapped, one left out or one doubled."""
+    chance, at = random.Random(seed), 0
+
+    def slip(found: re.Match[str]) -> str:
+        nonlocal at
+        at += 1
+        word, place = found[0], chance.randrange(1, len(found[0]) - 2)
+        if at % 3 != 1:
+            return word
+        swapped = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        return chance.choice([swapped, word[:place] + word[place + 1 :], word[:place] + word[place] + word[place:]])
+
+    return re.sub(r"[^\W\d_]{6,}", slip, text)
+
+
 def grounding(options: Options) -> Iterator[Record]:
     """Claim sets with human labels through the support checker."""
     checker = Checker(Embedder.from_settings(settings()))
@@ -196,4 +247,5 @@ SUITES: dict[str, Callable[[Options], Iterator[Record]]] = {
     "answers": answers,
     "retrieval": retrieval,
     "grounding": grounding,
+    "robustness": robustness,
 }

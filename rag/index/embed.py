@@ -133,13 +133,9 @@ class Embedder:
         """Whether a case-folded word is one of the vocabulary's, not made of pieces."""
         return self._tokenizer.token_to_id(word) is not None
 
-    def words_like(self, first: str, shortest: int, longest: int) -> list[str]:
-        """The vocabulary's words that begin so and have a length in this range."""
-        return [
-            word
-            for word in self._tokenizer.get_vocab()
-            if word[:1] == first and word.isalpha() and shortest <= len(word) <= longest
-        ]
+    def pieces(self, word: str) -> list[str]:
+        """The word pieces of a word, without the marks of those that go on."""
+        return [piece.removeprefix("##") for piece in self._tokenizer.encode(word, add_special_tokens=False).tokens]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row of norm 1 for each text; words beyond 256 word pieces are not seen (cut text first)."""

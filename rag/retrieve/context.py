@@ -85,6 +85,8 @@ def understand(
         subject = next((turn.papers for turn in reversed(history[-TURNS:]) if turn.papers), ())
         called = {key: _short_name(paper) for key, paper in shelf.ledger.papers(subject).items()}
         described = bool(subject and not alone.names and not alone.without and _DESCRIBED.search(question))
+        if described and _OTHERS.search(question):
+            return (replace(alone, excluded=subject, filters=alone.filters.and_also(filters)),)
         leaning = alone if described else _resolved(alone, previous, subject, called)
         if leaning is not alone:
             bound = alone.topic == "" or leaning.carried or leaning.excluded
@@ -117,6 +119,8 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     ]
     topic = " ".join([query.topic, *before]) if len(own) < 3 else query.topic
     if others:
+        if refers and len(own) < 3:  # "which other papers mention that model?"
+            topic = " ".join([topic, *(name.name for name in previous.names)])
         return replace(query, topic=topic, excluded=subject if len(subject) <= SUBJECTS else ())
     if query.filters and not own and subject:  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)

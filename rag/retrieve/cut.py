@@ -15,13 +15,33 @@ from numpy.typing import NDArray
 from rag.types import Evidence
 
 # P(a paper of the pool belongs in the answer).
-RELEVANCE = {"lexical": 1.12, "coverage": 1.34, "span": 1.56, "span_gap": 3.0, "cosine_gap": 2.55, "score_gap": 0.66, "standing": 0.91, "kinship": 3.0, "similarity": -3.31, "similarity_gap": 9.82}
+RELEVANCE = {
+    "lexical": 1.12,
+    "coverage": 1.34,
+    "span": 1.56,
+    "span_gap": 3.0,
+    "cosine_gap": 2.55,
+    "score_gap": 0.66,
+    "standing": 0.91,
+    "kinship": 3.0,
+    "similarity": -3.31,
+    "similarity_gap": 9.82,
+}
 RELEVANCE_BIAS = -2.64
 # P(the best paper answers), for a question that names no paper and for one that does. A third of the first were
 # shown with their gold papers taken away, half of the second ask one paper what another one says.
 ANSWERABLE = {"cosine": 3.62, "coverage": 0.0, "similarity": 9.47, "lead": 4.83}
 ANSWERABLE_BIAS, ANSWERABLE_THRESHOLD = -7.23, 0.14
-ANSWERABLE_NAMED = {"cosine": 3.6, "coverage": 1.07, "similarity": 13.33, "words": 1.69, "sentence": 0.99, "no_figure": -0.59, "thing_figure": 0.82, "strangers": -0.04}
+ANSWERABLE_NAMED = {
+    "cosine": 3.6,
+    "coverage": 1.07,
+    "similarity": 13.33,
+    "words": 1.69,
+    "sentence": 0.99,
+    "no_figure": -0.59,
+    "thing_figure": 0.82,
+    "strangers": -0.04,
+}
 ANSWERABLE_NAMED_BIAS, ANSWERABLE_NAMED_THRESHOLD = -8.75, 0.13
 # Papers behind the best that tell what the shelf holds anyway for such a question.
 FIELD = slice(2, 12)

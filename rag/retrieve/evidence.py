@@ -9,7 +9,7 @@ from rag.ingest.repair import readable
 from rag.retrieve.aspect import asks_in_general, strange_names, unstated
 from rag.retrieve.cut import answers, keep, likelihood, relevance
 from rag.retrieve.retriever import Retriever
-from rag.retrieve.sides import described_sides, is_left_out
+from rag.retrieve.sides import asked_sides, described_sides, is_left_out
 from rag.types import Evidence, Filters, Query, Shape
 
 # Papers looked at sentence by sentence; of a list that would keep them all, up to the largest.
@@ -156,7 +156,7 @@ def _sides(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retr
     """The papers compared: those named; or those that what stands on either side of "and", "versus" describes best;
     and those that hold what of the question no side holds yet."""
     sides = list(named)
-    if len(sides) > 1 or (sides and query.strangers):
+    if len(sides) >= asked_sides(query.question) or (sides and query.strangers):
         return sides
     if not sides and (described := described_sides(query, retriever)):
         sides = _ranked(query, described, retriever)

@@ -125,7 +125,7 @@ def _read(asked: str, shelf: Shelf) -> Query:
     # "what did X report in 2023" asks a fact: its figures are words to find, not conditions.
     return Query(
         asked, _spelled_out(asked), shape, names=names, field=field, missing=missing,
-        strangers=strangers if shape is Shape.COMPARE else (),
+        strangers=strangers if _COMPARE.search(asked) else (),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _strangers(asked: str, names: Sequence[Named], shelf: Shelf) -> tuple[str, .
         word
         for pair in _TWO_NAMES.finditer(asked)
         for word, other in ((pair[1], pair[2]), (pair[2], pair[1]))
-        if key(other) in known and key(word) not in known and (looks_like_name(word) or word[0].isupper())
+        if (key(other) in known or any(shelf.lexical.df(term) for term in terms(other))) and key(word) not in known and (looks_like_name(word) or word[0].isupper())
         and not any(shelf.lexical.df(term) for term in terms(word))
     )  # fmt: skip
 

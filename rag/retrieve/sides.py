@@ -34,6 +34,11 @@ def described_sides(query: Query, retriever: Retriever) -> list[Evidence]:
     return best[1]
 
 
+def asked_sides(question: str) -> int:
+    """How many things a question sets side by side: one more than it says "vs", and at least two."""
+    return max(2, 1 + len(re.findall(r"\b(?:vs|versus)\b", question, re.IGNORECASE)))
+
+
 def partings(topic: str) -> list[tuple[str, str]]:
     """Ways to part a question in two, each half with words of its own."""
     for pattern in _PARTINGS:

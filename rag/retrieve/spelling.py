@@ -1,15 +1,23 @@
-"""Slips of the keyboard, mended where the shelf or the encoder's vocabulary has the word that was meant."""
+"""Slips of the keyboard, mended where the shelf has the word that was meant."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
 from rag.ingest.names import key, looks_like_name
 from rag.retrieve.scaffold import SCAFFOLD
 
+# Words that questions about papers are made of, which abstracts need not have.
+_ASKING = tuple(
+    """
+    abstract abstracts article articles author authored authors between comments compare comparison difference earliest
+    january february august september october november december latest newest oldest organisation organization
+    publication published publications recent review reviews survey surveys without written
+    """.split()
+)
 _WORD = re.compile(r"[^\W\d_]{6,}")
 # Letters that may differ (Damerau-Levenshtein): one, and two in long words.
 _LONG = 9
@@ -19,7 +27,7 @@ def respelled(question: str, shelf: Shelf) -> tuple[str, tuple[str, ...]]:
     """The question with its misspelt words mended, and a note on each for the reader.
 
     A word is misspelt when neither the shelf nor the encoder's vocabulary has it; a name is not touched here
-    (`similar_names`). It becomes the word of the shelf that is one letter (two, if long) away, or one of the encoder's.
+    (`similar_names`). It becomes the word of the shelf that is one letter (two, if long) away.
     """
     notes: list[str] = []
 
@@ -40,7 +48,10 @@ def respelled(question: str, shelf: Shelf) -> tuple[str, tuple[str, ...]]:
 def similar_names(word: str, shelf: Shelf) -> list[str]:
     """The name keys of the shelf that a word may be a slip of, nearest first; none for a short or common one."""
     wanted = key(word)
-    if len(wanted) < 5 or wanted in SCAFFOLD:
+    plain = word.islower() and "-" not in word
+    if len(wanted) < (7 if plain else 5) or wanted in SCAFFOLD:
+        return []
+    if plain and any(shelf.lexical.df(term) for term in terms(word)):
         return []
     near = shelf.ledger.names_like(wanted[:1], len(wanted) - 1, len(wanted) + 1)
     best = _nearest(wanted, near)
@@ -48,24 +59,30 @@ def similar_names(word: str, shelf: Shelf) -> list[str]:
 
 
 def _known(word: str, shelf: Shelf) -> bool:
+    """Whether the encoder or the shelf has the word, or it is made of two words ("slowdown")."""
+    pieces = shelf.embedder.pieces(word)
+    if len(pieces) == 2 and all(len(piece) > 3 and shelf.embedder.is_word(piece) for piece in pieces):
+        return True
     return shelf.embedder.is_word(word) or any(shelf.lexical.df(term) for term in terms(word))
 
 
 def _meant(word: str, shelf: Shelf) -> str | None:
+    """The word of the shelf that is meant, as the first paper that has it writes it."""
     stem = next(iter(terms(word)), word)
-    if found := _nearest(stem, shelf.lexical.terms_like(stem[0], len(stem) - 2, len(stem) + 2)):
-        row = shelf.lexical.rows([found])[0]
-        paper = next(iter(shelf.ledger.papers([shelf.lexical.ids[row]]).values()))
-        spellings = {own for own in words(f"{paper.title} {paper.abstract}") if terms(own) == [found]}
-        return _nearest(word, spellings, at_least_one=True)
-    return _nearest(word, shelf.embedder.words_like(word[0], len(word) - 2, len(word) + 2))
+    if asking := _nearest(word, _ASKING):
+        return asking
+    found = _nearest(stem, shelf.lexical.terms_like(stem[0], len(stem) - 2, len(stem) + 2))
+    if found is None:
+        return None
+    row = shelf.lexical.rows([found])[0]
+    paper = next(iter(shelf.ledger.papers([shelf.lexical.ids[row]]).values()))
+    return _nearest(word, {own for own in words(f"{paper.title} {paper.abstract}") if terms(own) == [found]})
 
 
-def _nearest(word: str, among: Iterable[str], *, at_least_one: bool = False) -> str | None:
+def _nearest(word: str, among: Iterable[str]) -> str | None:
     from rapidfuzz.distance import OSA
 
-    candidates: Collection[str] = sorted(among)
-    allowed = 99 if at_least_one else 2 if len(word) >= _LONG else 1
-    scored = [(OSA.distance(word, other, score_cutoff=allowed), other) for other in candidates]
+    allowed = 2 if len(word) >= _LONG else 1
+    scored = [(OSA.distance(word, other, score_cutoff=allowed), other) for other in sorted(among)]
     distance, best = min(scored, default=(99, ""))
     return best if best and distance <= allowed else None
