@@ -4,32 +4,76 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.retrieve.dates import Condition, read_dates
 from rag.types import Filters, Order
 
-Condition = tuple[str, str, object]
-
-MONTHS = {
-    name: number
-    for number, name in enumerate(
-        "january february march april may june july august september october november december".split(), 1
-    )
-}
 NUMBERS = {
     word: number
     for number, word in enumerate(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
     )
 }
-NUMBERS |= {"twenty": 20, "thirty": 30, "a": 1, "single": 1}
-_YEAR = r"((?:19|20)\d\d)"
-_MONTH = rf"({'|'.join(MONTHS)}|{'|'.join(name[:3] for name in MONTHS)})\.?"
-_EDGE = r"(?:(?:the )?(?:start|beginning|middle|end) of )?"
-_COUNT = rf"(\d+|{'|'.join(NUMBERS)})"
-_PUBLISHED = r"(?:(?:that )?(?:were |was |are |is )?(?:published|released|written|dated|posted|appeared|appearing|came out|come out|coming out|submitted|out) )?"
-_WORDS_OF_AUTHORS = r"(?:co-?)?authors?\b"
+NUMBERS |= {"twenty": 20, "thirty": 30, "a": 1, "single": 1, "no": 0}
+_N = rf"(\d+|{'|'.join(NUMBERS)})"
+_AUTHORS = r"(?:co-?)?authors?\b"
+_PEOPLE = (
+    rf"(?:{_AUTHORS}|(?:people|persons?|researchers?|scientists?|writers?|names?)\b(?: on the (?:byline|author list))?)"
+)
+# How many: comparison, number, and what may follow it.
+_AMOUNT = rf"(?P<compared>more than|over|above|>=?|≥|fewer than|less than|under|below|<=?|≤|at least|min(?:imum)?(?: of)?|no (?:more|fewer|less) than|not more than|at most|up to|max(?:imum)?(?: of)?|exactly|precisely|just|only|=)? ?{_N}(?: ?(?:to|and|-|–) ?(?P<second>\d+|{'|'.join(NUMBERS)})(?= (?:{_PEOPLE})|\)))?(?P<after>\+| or more| and up| or (?:fewer|less))?"
+_OPERATORS = {
+    "more than": "gt", "over": "gt", "above": "gt", ">": "gt", ">=": "gte", "≥": "gte", "at least": "gte", "min": "gte", "minimum": "gte",
+    "no fewer than": "gte", "no less than": "gte", "fewer than": "lt", "less than": "lt", "under": "lt", "below": "lt", "<": "lt",
+    "<=": "lte", "≤": "lte", "at most": "lte", "up to": "lte", "max": "lte", "maximum": "lte", "no more than": "lte", "not more than": "lte",
+}  # fmt: skip
+_TEAMS = tuple(
+    re.compile(rf"(?<!\w){pattern}", re.IGNORECASE)
+    for pattern in (
+        rf"(?:(?:that |which )?(?:has|have|having|with|w/|by|of|lists?|names?|counts?|credits?|(?:were |was )?(?:written|authored|made|signed) by) )?(?:between )?{_AMOUNT}[- ]{_PEOPLE}",
+        rf"(?:(?:written|authored|made) )?(?:by )?(?:big |large |small )?(?:teams?|groups?|author (?:lists?|counts?|teams?)|numbers? of authors|bylines?)(?: of| with|:| is| are)? ?\(?{_AMOUNT}\)?(?: {_PEOPLE})?",
+    )
+)
+_ALONE = re.compile(
+    rf"(?<!\w)(?:(?:that |which )?(?:has|have|with|by|were written by|was written by|written by) )?(?:(?:just |only )?(?:a |an |one )?(?:single|sole|lone|solo|one|only)[- ](?:{_AUTHORS}|authored|person\b)|(?:written |published )?(?:all )?alone\b|by (?:just |only )?one (?:person|author)\b)",
+    re.IGNORECASE,
+)
+_DUOS = re.compile(r"(?<!\w)(?:author )?(duos?|pairs?|trios?)\b(?: of authors)?:?(?=.*\b(?:author|people|byline|wr[io])|$)", re.IGNORECASE)  # fmt: skip
+_SORTED = re.compile(
+    r"\b(?:sorted |ordered |ranked |arranged )?by (?:the |their )?(?:publication )?(date|year|age|headcount|team size|number of (?:authors|comments)|(?:author|comment) count)s?(?: of authors)?\b|\b(chronological)(?:ly)?(?: order)?\b",
+    re.IGNORECASE,
+)
+_SORT_FIELDS = {
+    "date": "date", "year": "date", "age": "date", "chronological": "date", "author": "author_count", "headcount": "author_count",
+    "team": "author_count", "comment": "comment_count",
+}  # fmt: skip
+_DIRECTION = re.compile(
+    r"\b(?:sort|order|rank|arrange)(?:ed)?\b|,? ?\b(?:(?:newest|latest|most recent|oldest|earliest|fewest|most|smallest|largest|biggest) (?:ones? )?first|ascending|descending|chronologically)\b",
+    re.IGNORECASE,
+)
+_RISING = re.compile(r"\b(?:oldest|earliest|fewest|smallest|lowest)\b|\bascending\b|\bchronological", re.IGNORECASE)
+_FIRST_OF_TWO = re.compile(r"\b(?:came|appeared|was (?:published|released)|is) (?:out )?(?:first|earlier|older)\b", re.IGNORECASE)  # fmt: skip
+# "..., and how long is it?" asks for the figure that the order already goes by.
+_AND_HOW = re.compile(r",? and (?:how (?:many|long|big|old|recent|large)|when|what (?:date|year))\b.*$", re.IGNORECASE)
+_SUPERLATIVES = (
+    (r"(?:(?:most|largest number of|greatest number of|highest number of|longest list of|biggest number of) (?:co-?)?authors?(?: list)?|(?:longest|largest|biggest) (?:author )?(?:list|team|byline|group)s?(?: of authors| behind it)?)", "author_count", True),
+    (r"(?:(?:fewest|least|smallest number of) (?:co-?)?authors?|(?:shortest|smallest) (?:author )?(?:list|team|byline)s?)", "author_count", False),
+    (r"(?:(?:most|highest number of) comments|most[- ](?:discussed|commented)(?: on)?)", "comment_count", True),
+    (r"(?:newest|latest|most recent(?:ly published)?|youngest)(?! \w+ (?:results|methods|techniques))", "date", True),
+    (r"(?:oldest|earliest|least recent)", "date", False),
+)  # fmt: skip
+# Words that say nothing once the conditions are taken out of a question.
+CHATTER = frozenset(
+    """
+    alone appear appeared appears archive around author authored authors available back behind big both byline carry chronologically
+    collection comment comments dig document documents early earliest exactly exist far first got guys hey hold huge included inclusive
+    item items large largest last latest library list long manuscripts month months newest oldest order own people person plain pls plz
+    preprint preprints publication record recorded recent release released set short single small sort sorted still stuff team teams
+    time title titles today together top total used whatever whats whole wrote year years you yourself ones far undated
+    """.split()
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +85,18 @@ class Conditions:
     order: Order | None = None
 
 
-_SORTED = re.compile(
-    r"\b(?:sorted |ordered |ranked |arranged )?by (?:the |their )?(?:publication )?(date|year|age|number of (?:authors|comments)|(?:author|comment) count)s?\b",
-    re.IGNORECASE,
-)
-_SORT_FIELDS = {"date": "date", "year": "date", "age": "date", "author": "author_count", "comment": "comment_count"}
-_DIRECTION = re.compile(
-    r"\b(?:sort|order|rank|arrange)\b|,? ?\b(?:(?:newest|latest|most recent|oldest|earliest|fewest|most|smallest|largest) first|ascending|descending|chronologically)\b",
-    re.IGNORECASE,
-)
-_FIRST_OF_TWO = re.compile(
-    r"\b(?:came|appeared|was (?:published|released)|is) (?:out )?(?:first|earlier|older)\b", re.IGNORECASE
-)
-# "..., and how long is it?" asks for the figure that the order already goes by.
-_AND_HOW = re.compile(r",? and (?:how (?:many|long|big|old|recent)|when|what (?:date|year))\b.*$", re.IGNORECASE)
-
-Reading = Callable[[re.Match[str]], list[Condition]]
-
-
-def read_conditions(question: str, organizations: Sequence[str]) -> Conditions:
+def read_conditions(question: str, organizations: Sequence[str], today: datetime.date | None = None) -> Conditions:
     """Filters and order that `question` states.
 
     Args:
         question: the question.
         organizations: `slug display name` of the shelf's organisations.
+        today: what "last year" counts from.
     """
-    rest, found = _relative(question, datetime.date.today()), list[Condition]()
-    for reader in (_unknown, _dates, _author_counts, _comments):
+    rest, found = _unknown(question)
+    rest, conditions = read_dates(rest, today or datetime.date.today())
+    found += conditions
+    for reader in (_author_counts, _comments):
         rest, conditions = reader(rest)
         found += conditions
     rest, conditions = _organization(rest, organizations)
@@ -82,180 +111,99 @@ def number(text: str) -> int:
     return int(text) if text.isdigit() else NUMBERS[text.casefold()]
 
 
+def _without(text: str, found: re.Match[str]) -> str:
+    return f"{text[: found.start()]} {text[found.end() :]}"
+
+
 def _unknown(text: str) -> tuple[str, list[Condition]]:
-    """`without a date`, `undated`, `with no organisation`."""
-    without = r"(?:(?:that |which )?(?:have|has|with) no|without an?|lack(?:ing)? an?) (?:known )?"
-    rules: tuple[tuple[str, Reading], ...] = (
-        (rf"(?:{without}dates?|undated)\b", lambda m: [("date", "known", False)]),
-        (rf"{without}organi[sz]ations?\b", lambda m: [("organization", "known", False)]),
-    )
-    return _first_rule(rules, text)
-
-
-def _dates(text: str) -> tuple[str, list[Condition]]:
-    """`in May 2023`, `since 2022`, `between 2019 and 2021`, `2023 or later`, `from 2024`, `2024 papers`."""
-    rules: tuple[tuple[str, Reading], ...] = (
-        (
-            rf"{_PUBLISHED}(?:between|from) {_EDGE}{_MONTH} (?:{_YEAR} )?(?:and|to|until|till|through) {_EDGE}{_MONTH},? (?:of )?{_YEAR}",
-            _month_range,
-        ),
-        (rf"{_PUBLISHED}(?:between|from) {_YEAR} (?:and|to|until|till|through) {_YEAR}", lambda m: _years(m[1], m[2])),
-        (rf"{_PUBLISHED}(?:in |from |of )?(?:the years )?{_YEAR} ?[-–] ?{_YEAR}", lambda m: _years(m[1], m[2])),
-        (
-            rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:later|after|newer|onwards?|since)",
-            lambda m: [("year", "gte", int(m[1]))],
-        ),
-        (
-            rf"{_PUBLISHED}(?:in |from )?{_YEAR} (?:or|and) (?:earlier|before|older)",
-            lambda m: [("year", "lte", int(m[1]))],
-        ),
-        (rf"{_PUBLISHED}from {_YEAR} on(?:wards?)?\b", lambda m: [("year", "gte", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:since|after) {_MONTH} {_YEAR}", lambda m: [("date", "gte", _month(m[1], m[2])[0][2])]),
-        (rf"{_PUBLISHED}(?:since|starting(?: in)?) {_YEAR}", lambda m: [("year", "gte", int(m[1]))]),
-        (
-            rf"{_PUBLISHED}(?:after|later than|newer than|more recent than|past) {_YEAR}",
-            lambda m: [("year", "gt", int(m[1]))],
-        ),
-        (
-            rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_MONTH} {_YEAR}",
-            lambda m: [("date", "lt", _month(m[1], m[2])[0][2])],
-        ),
-        (
-            rf"{_PUBLISHED}(?:before|prior to|earlier than|older than|pre-?) ?{_YEAR}",
-            lambda m: [("year", "lt", int(m[1]))],
-        ),
-        (rf"{_PUBLISHED}(?:in |from |of |during |dated )?{_MONTH},? (?:of )?{_YEAR}", lambda m: _month(m[1], m[2])),
-        (rf"{_PUBLISHED}(?:until|up to|till|through|no later than) {_YEAR}", lambda m: [("year", "lte", int(m[1]))]),
-        (rf"{_PUBLISHED}(?:in|from|of|during|dated)(?: the year)? {_YEAR}\b", lambda m: [("year", "eq", int(m[1]))]),
-        (
-            rf"\b{_YEAR}(?=(?:'s)? (?:\w+ ){{0,3}}(?:papers?|work|publications?|articles?|abstracts?)\b)",
-            lambda m: [("year", "eq", int(m[1]))],
-        ),
-        (rf"{_PUBLISHED}(?<=\bpapers ){_YEAR}\b|^{_YEAR}$", lambda m: [("year", "eq", int(m[1] or m[2]))]),
-    )
-    return _first_rule(rules, text)
-
-
-def _relative(text: str, today: datetime.date) -> str:
-    """`this year` and `last year` as years."""
-    text = re.sub(r"\bthis year(?:'s)?\b", f"in {today.year}", text, flags=re.IGNORECASE)
-    return re.sub(r"\b(?:from |in )?last year(?:'s)?\b", f"in {today.year - 1}", text, flags=re.IGNORECASE)
-
-
-def _first_rule(rules: Sequence[tuple[str, Reading]], text: str) -> tuple[str, list[Condition]]:
-    """What the first rule that matches reads, and the text without the words it matched."""
-    for pattern, reading in rules:
-        if found := re.search(rf"(?<!\w){pattern}", text, re.IGNORECASE):
-            return text[: found.start()] + " " + text[found.end() :], reading(found)
+    """`without a date`, `undated`, `with no organisation`, `an organisation on record`."""
+    none = r"(?:(?:that |which )?(?:have|has|with|carry|carries|bear) no|without an?|lack(?:ing)? an?|no) (?:known |publication |recorded )?"
+    some = r"(?:(?:with |has |have |carry )?(?:an?y? )?{what} (?:is |are |was )?(?:on record|recorded|known|given|listed|named|stated)(?: at all)?|\b(?:with|have|has) an? (?:known )?{what}\b(?! of| named| called))"
+    for pattern, condition in (
+        (rf"\b(?:{none}(?:publication )?dates?|undated)\b", ("date", "known", False)),
+        (rf"\b{none}organi[sz]ations?\b", ("organization", "known", False)),
+        (some.format(what=r"organi[sz]ations?"), ("organization", "known", True)),
+    ):
+        if found := re.search(pattern, text, re.IGNORECASE):
+            return _without(text, found), [condition]
     return text, []
 
 
-def _month(name: str, year: str) -> list[Condition]:
-    first = next(number for month, number in MONTHS.items() if month.startswith(name.casefold()[:3]))
-    return [("date", "gte", f"{year}-{first:02d}-01"), ("date", "lte", f"{year}-{first:02d}-31")]
-
-
-def _month_range(found: re.Match[str]) -> list[Condition]:
-    return [_month(found[1], found[2] or found[4])[0], _month(found[3], found[4])[1]]
-
-
-def _years(first: str, last: str) -> list[Condition]:
-    low, high = sorted((int(first), int(last)))
-    return [("year", "gte", low), ("year", "lte", high)]
-
-
 def _author_counts(text: str) -> tuple[str, list[Condition]]:
-    """`single author`, `more than ten authors`, `5 to 7 authors`, `exactly 3 authors`."""
-    lead = r"(?:(?:that |which )?(?:has|have|having|with|by|of|written by|lists?|names?|count|credits?) )?"
-    rules: tuple[tuple[str, Reading], ...] = (
-        (
-            rf"{lead}(?:a |only )?(?:single|sole|lone|solo|just one|only one|one)[- ](?:{_WORDS_OF_AUTHORS}|authored)",
-            lambda m: [("author_count", "eq", 1)],
-        ),
-        (
-            rf"{lead}(?:more than|over|above) {_COUNT} {_WORDS_OF_AUTHORS}",
-            lambda m: [("author_count", "gt", number(m[1]))],
-        ),
-        (
-            rf"{lead}(?:fewer than|less than|under|below) {_COUNT} {_WORDS_OF_AUTHORS}",
-            lambda m: [("author_count", "lt", number(m[1]))],
-        ),
-        (rf"{lead}(?:at least) {_COUNT} {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "gte", number(m[1]))]),
-        (rf"{lead}{_COUNT} or more {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "gte", number(m[1]))]),
-        (
-            rf"{lead}(?:at most|up to|no more than|not more than) {_COUNT} {_WORDS_OF_AUTHORS}",
-            lambda m: [("author_count", "lte", number(m[1]))],
-        ),
-        (rf"{lead}{_COUNT} or (?:fewer|less) {_WORDS_OF_AUTHORS}", lambda m: [("author_count", "lte", number(m[1]))]),
-        (
-            rf"{lead}(?:between )?{_COUNT} (?:to|and|-) {_COUNT} {_WORDS_OF_AUTHORS}",
-            lambda m: [("author_count", "gte", number(m[1])), ("author_count", "lte", number(m[2]))],
-        ),
-        (rf"{lead}(?:exactly )?{_COUNT}[- ]{_WORDS_OF_AUTHORS}", lambda m: [("author_count", "eq", number(m[1]))]),
-    )
-    return _first_rule(rules, text)
+    """`single author`, `more than ten authors`, `5 to 7 authors`, `teams of ten or more`, `big author lists (>15)`."""
+    if found := _ALONE.search(text):
+        return _without(text, found), [("author_count", "eq", 1)]
+    for pattern in _TEAMS:
+        if found := pattern.search(text):
+            first = number(found[2])
+            if second := found["second"]:
+                return _without(text, found), [("author_count", "gte", first), ("author_count", "lte", number(second))]
+            compared = re.sub(r" of$", "", (found["compared"] or "").casefold())
+            after = (found["after"] or "").strip().casefold()
+            operator = (
+                "gte" if after in ("+", "or more", "and up") else "lte" if after else _OPERATORS.get(compared, "eq")
+            )
+            return _without(text, found), [("author_count", operator, first)]
+    if found := _DUOS.search(text):
+        return _without(text, found), [("author_count", "eq", 3 if found[1].casefold().startswith("trio") else 2)]
+    return text, []
 
 
 def _comments(text: str) -> tuple[str, list[Condition]]:
-    """`with more than 3 comments`, `at least one comment`, `that have comments`."""
+    """`with more than 3 comments`, `at least one comment`, `that received comments`."""
     if found := re.search(
-        rf"(?:that have|having|with|has|have) (?:(more than|over|at least|exactly) )?(?:{_COUNT} |any )?(or more )?comments?\b",
+        rf"(?:(?:that |which )?(?:have|having|with|has|received|got|drew|attracted)) (?:(more than|over|at least|exactly) )?(?:{_N} |any )?(or more )?comments?\b",
         text,
         re.IGNORECASE,
     ):
         operator = {"more than": "gt", "over": "gt", "exactly": "eq"}.get(
             (found[1] or "").casefold(), "gte" if found[1] or found[3] or not found[2] else "eq"
         )
-        return text[: found.start()] + " " + text[found.end() :], [
-            ("comment_count", operator, number(found[2]) if found[2] else 1)
-        ]
+        return _without(text, found), [("comment_count", operator, number(found[2]) if found[2] else 1)]
     return text, []
 
 
 def _organization(text: str, organizations: Sequence[str]) -> tuple[str, list[Condition]]:
     """`from Microsoft`, `by Reactive AI`, `Microsoft papers`: organisations the shelf holds."""
-    if found := re.search(
-        r"\b(?:with |has |have )?(?:an? )?organi[sz]ations? (?:is |are |was )?(?:recorded|known|given|listed|named|stated)|\bwith an organi[sz]ation\b",
-        text,
-        re.IGNORECASE,
-    ):
-        return text[: found.start()] + " " + text[found.end() :], [("organization", "known", True)]
     for stored in organizations:
         slug, _, name = stored.partition(" ")
         for form in sorted({name, slug}, key=len, reverse=True):
-            said = rf"(?:(?:(?:that )?(?:come|comes|came|is|are) )?(?:from|by|at|of|with|under|affiliated (?:to|with)|organi[sz]ation)\s+(?:the )?(?:organi[sz]ation )?{re.escape(form)}|{re.escape(form)}(?=(?:'s)? (?:papers?|work|publications?)\b))(?!\w)"
+            said = rf"(?:(?:(?:that )?(?:come|comes|came|is|are|(?:is |are |was |were )?recorded|listed) )?(?:from|by|at|of|with|under|for|affiliated (?:to|with)|organi[sz]ation:?)\s+(?:the )?(?:organi[sz]ation )?{re.escape(form)}|{re.escape(form)}(?=(?:'s)? (?:papers?|work|publications?)\b))(?!\w)"
             if form and (found := re.search(rf"(?<!\w){said}", text, re.IGNORECASE)):
-                return text[: found.start()] + " " + text[found.end() :], [("organization", "eq", name)]
+                return _without(text, found), [("organization", "eq", name)]
     return text, []
 
 
 def _order(text: str) -> tuple[str, Order | None]:
-    """`the three newest`, `oldest paper`, `most authors`, `most discussed`."""
+    """`the three newest`, `most recent three`, `oldest paper`, `most authors`, `sorted by date`."""
     if found := _SORTED.search(text):
-        field = next(name for word, name in _SORT_FIELDS.items() if word in found[1].casefold())
-        rising = re.search(
-            r"\b(?:oldest|earliest|fewest|smallest|lowest)\b|\bascending\b|\bchronological", text, re.IGNORECASE
-        )
-        return _DIRECTION.sub(" ", text[: found.start()] + " " + text[found.end() :]), Order(field, not rising)
+        said = (found[1] or found[2]).casefold()
+        field = next(name for word, name in _SORT_FIELDS.items() if word in said)
+        top = re.search(rf"\btop {_N}\b", text, re.IGNORECASE)
+        rest = _DIRECTION.sub(" ", _without(text, found))
+        rest = re.sub(rf"\btop {_N}\b", " ", rest, flags=re.IGNORECASE)
+        return rest, Order(field, not _RISING.search(text), number(top[1]) if top else None)
     if found := _FIRST_OF_TWO.search(text):
-        return text[: found.start()] + " " + text[found.end() :], Order("date", False)
-    lead = rf"(?:the |our )?(?:top )?(?:{_COUNT} )?"
-    rules = (
-        (r"(?:most|largest number of|greatest number of|highest number of|longest list of|biggest number of) (?:co-?)?authors?(?: list)?|(?:longest|largest|biggest) author (?:list|team)s?", "author_count", True),
-        (r"(?:fewest|least|smallest number of) (?:co-?)?authors?", "author_count", False),
-        (r"(?:most|highest number of) comments|most[- ](?:discussed|commented)(?: on)?", "comment_count", True),
-        (r"(?:newest|latest|most recent(?:ly published)?|youngest)(?! \w+ (?:results|methods|techniques))", "date", True),
-        (r"(?:oldest|earliest|least recent)", "date", False),
-    )  # fmt: skip
-    for pattern, field, descending in rules:
-        if found := re.search(rf"(?<!\w){lead}(?:{pattern})(?!\w)", text, re.IGNORECASE):
-            after = re.match(rf"\s*{_COUNT}\b", text[found.end() :])
-            limit = number(found[1]) if found[1] else number(after[1]) if after else 1
-            plural = (
-                re.search(r"\bpapers\b|\bones\b", text)
-                and not found[1]
-                and not after
-                and field in ("date", "comment_count")
+        return _without(text, found), Order("date", False)
+    for pattern, field, descending in _SUPERLATIVES:
+        if found := re.search(
+            rf"(?<!\w)(?:the |our )?(?:top )?(?:{_N} )?(?:{pattern})(?!\w)(?! first)", text, re.IGNORECASE
+        ):
+            after = re.match(rf"\s*{_N}\b", text[found.end() :])
+            counted = (
+                found[1] if found[1] and found[1].casefold() not in ("a", "single") else after[1] if after else None
             )
-            return text[: found.start()] + " " + text[found.end() :], Order(field, descending, 5 if plural else limit)
+            plural = re.search(r"\bpapers\b|\bones\b", text) and not counted and field in ("date", "comment_count")
+            limit = number(counted) if counted else 5 if plural else 1
+            rest = text[found.end() + (after.end() if after and not found[1] else 0) :]
+            return _DIRECTION.sub(" ", f"{text[: found.start()]} {rest}"), Order(field, descending, limit)
+    if found := _DIRECTION.search(text):  # "..., newest first"
+        rising = bool(_RISING.search(found[0]))
+        if "first" in found[0].casefold():
+            field = (
+                "author_count"
+                if re.search(r"fewest|most\b(?! recent)|smallest|largest|biggest", found[0], re.I)
+                else "date"
+            )
+            return _DIRECTION.sub(" ", text), Order(field, not rising)
     return text, None

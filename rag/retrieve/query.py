@@ -9,7 +9,7 @@ from dataclasses import replace
 from rag.index.lexical import LexicalIndex, terms
 from rag.index.shelf import Shelf
 from rag.ingest.names import key, looks_like_name
-from rag.retrieve.conditions import read_conditions
+from rag.retrieve.conditions import CHATTER, read_conditions
 from rag.retrieve.scaffold import SCAFFOLD, content_words
 from rag.retrieve.spelling import respelled, similar_names
 from rag.types import Named, Query, Shape
@@ -31,7 +31,7 @@ _LIST = re.compile(
 _LIST_WITHIN = re.compile(
     rf"\b{_PAPERS} (?:on|about|that|which|using|with|from|of|since|by|in)\b|\b{_PAPERS}[.?!]?$", re.IGNORECASE
 )
-_COUNT = re.compile(rf"\b(?:how many|number of|count(?: of)?)(?: [\w'-]+){{0,3}}? {_PAPERS}\b", re.IGNORECASE)
+_COUNT = re.compile(rf"\b(?:how mann?y|number of|count(?: of)?)(?: [\w'-]+){{0,3}}? {_PAPERS}\b", re.IGNORECASE)
 _COMPARE = re.compile(
     r"\bvs\.?(?!\w)|\bversus\b|\bcompar(?:e|ed|es|ing|ison)\b|\bcontrast\b|\bdiffer(?:s|ence|ences|ent)?\b|\b(?:each|both|respectively)\b|\bthan\b|\bstack up\b|\bmeasure up\b",
     re.IGNORECASE,
@@ -60,7 +60,7 @@ _BY_NAME = re.compile(
 # Metadata asked of a paper that is named: field, and how a question for it sounds.
 _FIELDS = (
     ("date", r"\bwhen\b.*\b(?:publish|releas|writ|post|appear|dated|from|out\b)|\b(?:what|which) (?:year|month|date)\b|\bhow (?:old|recent)\b|\b(?:date|year) of\b|\bpublication (?:date|year)\b"),
-    ("author_count", r"\b(?:how many|number of) (?:(?:co-?)?authors|people (?:wrote|authored))\b"),
+    ("author_count", r"\b(?:how many|number of) (?:(?:co-?)?authors|people (?:wrote|authored))\b|\bauthor count\b"),
     ("comment_count", r"\b(?:how many|number of) comments\b"),
     ("organization", r"\b(?:what|which) organi[sz]ation\b"),
 )  # fmt: skip
@@ -115,7 +115,7 @@ def _read(asked: str, shelf: Shelf) -> Query:
     if missing is None and _BY_NAME.search(conditions.rest):
         missing = "saved pages do not hold the names of authors, and no organisation of that name is recorded"
     stated = bool(conditions.filters or conditions.order)
-    bare = not content_words(conditions.rest)
+    bare = not [word for word in content_words(conditions.rest) if not (stated and word in CHATTER)]
     stated = stated or (bare and bool(_COUNT.search(asked)))  # "how many papers are on the shelf?"
     strangers = _strangers(asked, names, shelf)
     shape = _shape(asked, conditions.rest, names, about_papers=stated and bare, strangers=bool(strangers))

@@ -183,6 +183,9 @@ class Retriever:
         if order := query.order:
             papers = [paper for paper in papers if getattr(paper, order.field) is not None]
             papers.sort(key=lambda paper: (getattr(paper, order.field), paper.id), reverse=order.descending)
+            if limit < len(papers):  # what stands level with the last is not left out
+                level = getattr(papers[limit - 1], order.field)
+                limit += sum(getattr(paper, order.field) == level for paper in papers[limit:])
         else:
             papers.sort(key=lambda paper: (paper.date or "", paper.id), reverse=True)
         return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers[:limit]]

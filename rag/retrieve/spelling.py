@@ -13,9 +13,9 @@ from rag.retrieve.scaffold import SCAFFOLD
 # Words that questions about papers are made of, which abstracts need not have.
 _ASKING = tuple(
     """
-    abstract abstracts article articles author authored authors between comments compare comparison difference earliest
+    abstract abstracts article articles author authored authors between comments compare comparison difference earliest fewest headcount
     january february august september october november december latest newest oldest organisation organization
-    publication published publications recent review reviews survey surveys without written
+    paper papers publication published publications recent review reviews survey surveys without written
     """.split()
 )
 _WORD = re.compile(r"[^\W\d_]{6,}")
@@ -36,8 +36,8 @@ def respelled(question: str, shelf: Shelf) -> tuple[str, tuple[str, ...]]:
         folded = word.casefold()
         if looks_like_name(word) or folded in SCAFFOLD or _known(folded, shelf):
             return word
-        meant = _meant(folded, shelf)
-        if meant is None:
+        meant = _meant(folded, shelf) or folded
+        if meant == folded:
             return word
         notes.append(f"Read “{word}” as “{meant}”.")
         return meant.capitalize() if word[0].isupper() else meant
