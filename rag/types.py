@@ -248,10 +248,10 @@ class Evidence:
     cosine: float
     lexical: float
     coverage: float
-    kinship: float = 0.0
     similarity: float = 0.0
-    match: Match = Match()
     spans: tuple[Span, ...] = ()
+    match: Match = Match()
+    kinship: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

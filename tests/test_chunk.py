@@ -99,7 +99,7 @@ def test_a_word_without_spaces_is_cut_between_characters():
         ("Sleepy Owls", "Sleepy Owls. "),
         ("Do Owls Sleep?", "Do Owls Sleep? "),
         (r"Owls at 5\%", "Owls at 5%. "),
-        ("w " * 99, "w " * 63 + "w. "),
+        ("w " * 99, "w " * 31 + "w. "),
     ],
 )
 def test_embedding_text(title: str, front: str):

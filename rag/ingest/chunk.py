@@ -14,7 +14,7 @@ PASSAGE_TOKENS = 100
 # What an encoder call holds besides the passage: [CLS], [SEP] and the stop after the title.
 SPECIAL_TOKENS = 3
 # A title longer than this would leave little room for the abstract; it is cut in the vector only.
-TITLE_TOKENS = 64
+TITLE_TOKENS = 32
 # The number of the title among the sentences of a paper.
 TITLE = -1
 
@@ -41,14 +41,14 @@ def embedding_text(paper: Paper, passage: Passage) -> str:
 
 
 def cut(paper: Paper, count_tokens: CountTokens, max_tokens: int) -> list[Passage]:
-    """Passages of `paper`, in order, none longer than `max_tokens` with the title in front (a title that takes
-    more than half of that is not counted further).
+    """Passages of `paper`, in order, none longer than `max_tokens` with the title in front (which leaves at least
+    a quarter of them to the abstract).
 
     Sentences are kept whole and passages about equally long; a sentence too long by itself is cut
     between words. An empty abstract gives one empty passage, which stands for the title.
     """
     title = readable(paper.title)
-    room = max(max_tokens - SPECIAL_TOKENS - count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 2)
+    room = max(max_tokens - SPECIAL_TOKENS - count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 4)
     pieces: list[tuple[int, int, int]] = []
     for start, end in split_sentences(paper.abstract):
         pieces += _fitting(paper.abstract, start, end, count_tokens, room)

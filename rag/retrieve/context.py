@@ -103,7 +103,8 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     if subject and _THOSE.search(asked) and {paper for name in query.names for paper in name.papers} <= set(subject):
         return _about_those(query, subject)
     if (ordinal := _ORDINAL.search(asked)) and (at := _ORDINALS[ordinal[1].casefold()]) < len(subject):
-        return _about(query, {subject[at]: names.get(subject[at], "")})
+        topic = " ".join(_ORDINAL.sub("it", query.topic).split())
+        return _about(replace(query, topic=topic), {subject[at]: names.get(subject[at], "")})
     if subject and query.without and not content_words(query.topic):  # "leave out the 3D one. what remains?"
         return replace(query, carried=subject, names=(), topic="", shape=Shape.LIST)
     refers = bool(_PRONOUN.search(_THAT_CLAUSE.sub(" ", asked)))

@@ -15,16 +15,38 @@ from numpy.typing import NDArray
 from rag.types import Evidence
 
 # P(a paper of the pool belongs in the answer).
-RELEVANCE = {"lexical": 1.37, "coverage": 1.11, "span": 1.96, "span_gap": 2.9, "cosine_gap": 2.82, "score_gap": 0.85, "standing": 0.82, "kinship": 2.88, "similarity": -1.18, "similarity_gap": 9.42}
+RELEVANCE = {
+    "lexical": 1.37,
+    "coverage": 1.11,
+    "span": 1.96,
+    "span_gap": 2.9,
+    "cosine_gap": 2.82,
+    "score_gap": 0.85,
+    "standing": 0.82,
+    "kinship": 2.88,
+    "similarity": -1.18,
+    "similarity_gap": 9.42,
+}
 RELEVANCE_BIAS = -3.46
 # P(the best paper answers), for a question that names no paper and for one that does. A third of the first were
 # shown with their gold papers taken away, half of the second ask one paper what another one says.
 ANSWERABLE = {"cosine": 3.17, "coverage": 0.13, "similarity": 7.69, "lead": 4.79}
 ANSWERABLE_BIAS, ANSWERABLE_THRESHOLD = -6.39, 0.19
-ANSWERABLE_NAMED = {"cosine": 2.93, "coverage": 1.06, "similarity": 13.69, "words": 1.89, "sentence": 0.72, "no_figure": -0.63, "thing_figure": 0.69, "strangers": -0.06}
+ANSWERABLE_NAMED = {
+    "cosine": 2.93,
+    "coverage": 1.06,
+    "similarity": 13.69,
+    "words": 1.89,
+    "sentence": 0.72,
+    "no_figure": -0.63,
+    "thing_figure": 0.69,
+    "strangers": -0.06,
+}
 ANSWERABLE_NAMED_BIAS, ANSWERABLE_NAMED_THRESHOLD = -8.36, 0.125
 # Papers behind the best that tell what the shelf holds anyway for such a question.
 FIELD = slice(2, 12)
+# What they score on a shelf of some size; a small shelf has fewer of them.
+FIELD_SCORE = 0.9
 
 
 def probability(features: Mapping[str, float], weights: Mapping[str, float], bias: float) -> float:
@@ -75,12 +97,13 @@ def expected_best(odds: Sequence[float] | NDArray[np.float64]) -> list[int]:
 def answerable_features(item: Evidence, pool: Sequence[Evidence]) -> dict[str, float]:
     """Of the best paper. `lead`: its score over the mean of those that come after the first two of the pool."""
     others = sorted((other.score for other in pool), reverse=True)[FIELD]
+    others += [FIELD_SCORE] * (FIELD.stop - FIELD.start - len(others))
     match = item.match
     return {
         "cosine": item.cosine,
         "coverage": item.coverage,
         "similarity": item.similarity,
-        "lead": item.score - sum(others) / len(others) if others else 0.0,
+        "lead": item.score - statistics.fmean(others),
         "words": match.words,
         "sentence": match.sentence,
         "no_figure": match.no_figure,

@@ -90,7 +90,7 @@ class Retriever:
         best = sorted(zip(found, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))[:limit]
         papers = self._shelf.ledger.papers([item.id for item, _ in best])
         return [
-            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id), kin)
+            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id), kinship=kin)
             for (item, score), kin in zip(best, _kinship([item for item, _ in best]), strict=True)
         ]
 

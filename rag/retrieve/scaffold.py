@@ -12,7 +12,7 @@ SCAFFOLD = STOPWORDS | frozenset(
     concerning count cover covers date dated dates deal deals dealing describe described discuss discusses drawn drew else entries entry every everything
     exist exists find found get gets give got here hi hello hold holding interested kind know list listed lists look looking many
     may much mention mentions need new recent number one ones paper papers please present organisation organization publication
-    publications published put read reading received relevant remain remaining remains research see shelf show something stuff study
+    publications published put read reading received relevant remain remaining remains research say says said see shelf show something stuff study
     studies tell there thing things thanks topic want way work works written
     """.split()
 )  # fmt: skip
