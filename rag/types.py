@@ -273,11 +273,16 @@ class Draft:
     model: str | None = None
     usage: dict[str, int] = field(default_factory=dict)
     prompt_hash: str | None = None
+    flags: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A checked answer, or an honest abstention."""
+    """A checked answer, or an honest abstention.
+
+    `flags` counts what was found in a language model's text: `unknown_markers`, `uncited` sentences, `removed` ones
+    (strict), and `repaired` when the answer is the model's second.
+    """
 
     question: str
     status: Status
@@ -291,6 +296,7 @@ class Answer:
     usage: dict[str, int] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     prompt_hash: str | None = None
+    flags: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the order of DESIGN's contract."""
@@ -307,7 +313,21 @@ class Answer:
             "usage": self.usage,
             "timings_ms": {stage: round(ms, 1) for stage, ms in self.timings_ms.items()},
             "prompt_hash": self.prompt_hash,
+            "flags": self.flags,
         }
 
     def to_json(self, indent: int | None = None) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stage begun, a piece of the draft's text, a citation its markers refer to, or the checked answer.
+
+    The final answer replaces all text before it, which was not checked and may have been given up.
+    """
+
+    kind: Literal["status", "token", "citation", "final"]
+    text: str = ""
+    citation: Citation | None = None
+    answer: Answer | None = None
