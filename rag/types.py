@@ -281,7 +281,7 @@ class Answer:
     """A checked answer, or an honest abstention.
 
     `flags` counts what was found in a language model's text: `unknown_markers`, `uncited` sentences, `removed` ones
-    (strict), and `repaired` when the answer is the model's second.
+    (strict), and `repaired` when the answer is the model's second. They are no part of the JSON.
     """
 
     question: str
@@ -313,7 +313,6 @@ class Answer:
             "usage": self.usage,
             "timings_ms": {stage: round(ms, 1) for stage, ms in self.timings_ms.items()},
             "prompt_hash": self.prompt_hash,
-            "flags": self.flags,
         }
 
     def to_json(self, indent: int | None = None) -> str:

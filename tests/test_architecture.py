@@ -18,7 +18,7 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.doctor"},
+    {"rag.render", "rag.doctor", "rag.terminal"},
     {"rag.cli", "app", "eval"},
 ]
 ROOMS = {
