@@ -37,10 +37,7 @@ class LlamaIndexModel:
         yield reading.finish()
 
     async def astream(self, messages: Sequence[Message]) -> AsyncGenerator[Piece, None]:
-        from llama_index.core.llms import CustomLLM
-
-        if isinstance(self._llm, CustomLLM) and type(self._llm).astream_chat is CustomLLM.astream_chat:
-            # Asynchronous in name only: it runs the blocking stream in the event loop.
+        if _blocks(self._llm):
             async for piece in in_thread(self.stream(messages)):
                 yield piece
             return
@@ -85,6 +82,13 @@ class _Reading:
                 for name, keys in _USAGE.items()
             }
             self._usage |= {name: count for name, count in used.items() if count is not None}
+
+
+def _blocks(llm: LLM) -> bool:
+    """Whether `astream_chat` is the one of CustomLLM, which runs the blocking stream within the event loop."""
+    from llama_index.core.llms import CustomLLM
+
+    return next((base for base in type(llm).__mro__ if "astream_chat" in vars(base)), None) is CustomLLM
 
 
 def _get(value: Any, name: str) -> Any:
