@@ -60,7 +60,7 @@ class TransformersModel:
                 except ImportError as error:
                     raise WriterError("transformers is not installed", hint="pip install 'attest[hf]'") from error
                 tokenizer = AutoTokenizer.from_pretrained(self._path, trust_remote_code=False)
-                model = AutoModelForCausalLM.from_pretrained(self._path, dtype="auto", trust_remote_code=False)
+                model: Any = AutoModelForCausalLM.from_pretrained(self._path, dtype="auto", trust_remote_code=False)
                 self._loaded = tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
             return self._loaded
 
@@ -77,7 +77,7 @@ def _generated(tokenizer: Any, model: Any, inputs: Any, room: int) -> Iterator[P
     """Text as it is generated, in a thread that ends when this generator is closed."""
     from transformers import TextIteratorStreamer
 
-    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    streamer: Any = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
     stopped, outcome = threading.Event(), []
 
     def generate() -> None:
