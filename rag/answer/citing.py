@@ -177,8 +177,8 @@ def _numbers(listed: str) -> list[int]:
 
 def _nearest(claim: str, paper: Paper) -> tuple[int, int]:
     """The sentence of the paper that shares most words with the claim."""
-    wanted = set(terms(claim))
-    return max(split_sentences(paper.abstract), key=lambda span: len(wanted & set(terms(paper.abstract[slice(*span)]))))
+    wanted, text = set(terms(claim)), paper.abstract
+    return max(split_sentences(text), key=lambda span: len(wanted & set(terms(text[slice(*span)]))), default=(0, 0))
 
 
 def _aligned(claim: str, evidence: Sequence[Evidence]) -> tuple[tuple[Paper, int, int], ...]:

@@ -13,6 +13,8 @@ from rag.errors import WriterError
 NOT_ON_THE_SHELF = "NOT ON THE SHELF"
 # So many words in a row of our own instructions are no accident.
 COPIED_WORDS = 8
+# Letters before what is new that are looked at again: a run of words may have begun there.
+AGAIN = 300
 # Lines of the passages given back as they stand, number first: one may be a quotation, two are a copy.
 COPIED_LINES = 2
 # The end of a text that says one thing of at most `_LOOP` characters over and over, and a sentence told so often.
@@ -33,7 +35,7 @@ def declines(text: str) -> bool:
 
 def may_decline(text: str) -> bool:
     """Whether what has come so far may turn into `NOT ON THE SHELF`: it must not be shown yet."""
-    said = re.sub(r"^\W+", "", text).upper()
+    said = re.sub(r"^\W+", "", text[:100]).upper()
     return NOT_ON_THE_SHELF.startswith(said.rstrip(".* ")) or said.startswith(NOT_ON_THE_SHELF)
 
 
@@ -47,17 +49,20 @@ class Watch:
         self._own = {
             run[at : at + COPIED_WORDS] for run in map(tuple, runs) for at in range(len(run) - COPIED_WORDS + 1)
         }
+        self._looked = 0
         self._passages = {line for line in request.passages.splitlines() if re.match(r"\[\d+\] ", line)}
 
     def look(self, text: str) -> None:
         """Raises WriterError when `text`, all that has come so far, is no answer."""
-        if self._fence in text or self._copied(text):
+        new = text[max(0, self._looked - AGAIN) :]
+        self._looked = len(text)
+        if self._fence in new or self._copied(new, text):
             raise WriterError(f"the language model {self._name} gives its instructions back instead of an answer")
         if (loop := _LOOP.search(text[-600:].rstrip())) and len(loop[0]) >= LOOP_LENGTH:
             raise WriterError(f"the language model {self._name} repeats itself without end")
 
-    def _copied(self, text: str) -> bool:
-        said = tuple(_words(text))
+    def _copied(self, new: str, text: str) -> bool:
+        said = tuple(_words(new))
         if any(said[at : at + COPIED_WORDS] in self._own for at in range(len(said) - COPIED_WORDS + 1)):
             return True
         lines = {line.strip() for line in text.splitlines()}

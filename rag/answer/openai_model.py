@@ -57,6 +57,7 @@ class OpenAIModel:
             yield reading.finish()
 
     async def astream(self, messages: Sequence[Message]) -> AsyncGenerator[Piece, None]:
+        await asyncio.to_thread(_library)  # its import takes a second, which would hold up the event loop
         async with _library().AsyncOpenAI(**self._client()) as client:
             options = self._options
             for left in reversed(range(REQUESTS)):

@@ -23,7 +23,7 @@ class TransformersModel:
     def __init__(self, path: str) -> None:
         self._path = path
         self.name = Path(path).name if Path(path).is_dir() else path
-        self._busy = threading.Lock()
+        self._loading, self._busy = threading.Lock(), threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
 
     def window(self) -> int:
@@ -50,17 +50,23 @@ class TransformersModel:
         """Tokenizer and model.
 
         Raises:
-            WriterError: transformers or torch is missing.
+            WriterError: transformers or torch is missing, or there is no such model.
         """
-        with self._busy:
+        with self._loading:
             if self._loaded is None:
                 try:
                     import torch
                     from transformers import AutoModelForCausalLM, AutoTokenizer
                 except ImportError as error:
                     raise WriterError("transformers is not installed", hint="pip install 'attest[hf]'") from error
-                tokenizer = AutoTokenizer.from_pretrained(self._path, trust_remote_code=False)
-                model: Any = AutoModelForCausalLM.from_pretrained(self._path, dtype="auto", trust_remote_code=False)
+                try:
+                    tokenizer = AutoTokenizer.from_pretrained(self._path, trust_remote_code=False)
+                    model: Any = AutoModelForCausalLM.from_pretrained(self._path, dtype="auto", trust_remote_code=False)
+                except (OSError, ValueError) as error:
+                    raise WriterError(
+                        f"no language model can be loaded from {self._path!r}",
+                        hint="hf: takes a folder with a transformers model, or the name of one that the hub has or that was fetched before",
+                    ) from error
                 self._loaded = tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
             return self._loaded
 
