@@ -80,6 +80,7 @@ TEXTS = [
     ("Marmot increases recall by 4.5 points.", [(TEXT_M, [M])]),
     ("Biting flies are confused by zebra stripes.", [("Biting flies are confused by zebra stripes.", [Z])]),
     ("Marmot can fly. CraneNet plans meals [2].", [("Marmot can fly.", []), (TEXT_C, [C])]),
+    ("Marmot gains .5 points ![x] [1] .", [("Marmot gains .5 points ![x].", [M])]),
     ("Something [else] entirely.", [("Something [else] entirely.", [])]),
 ]  # fmt: skip
 

@@ -232,6 +232,20 @@ def test_an_answer_of_the_model_is_cited_and_checked(model, assistant):
     assert json.loads(answer.to_json())["prompt_hash"] == answer.prompt_hash
 
 
+def test_the_program_asks_the_endpoint_of_the_environment(model, assistant, tmp_path):
+    from test_cli import attest
+
+    open_shelf(tmp_path).close()
+    model.play(f"{RECALL[:-1]} [1]. It can fly.", "", "NOT ON THE SHELF")
+    endpoint = {"OPENAI_API_KEY": "secret", "OPENAI_BASE_URL": model.url, "ATTEST_LLM": "openai:tiny"}
+    done = attest("ask", QUESTION, "--json", "--strict", "--shelf", tmp_path / "shelf", **endpoint)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["writer"], answer["model"]) == (0, "llm", "tiny")
+    assert answer["text"] == f"{RECALL} [1]\n\n(1 sentence was removed, because the papers do not support it.)"
+    done = attest("ask", QUESTION, "--shelf", tmp_path / "shelf", **endpoint)
+    assert (done.returncode, len(model.requests)) == (3, 3)
+
+
 def test_an_empty_address_counts_as_absent(model, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "")
     monkeypatch.setenv("OPENAI_API_KEY", "from the environment")

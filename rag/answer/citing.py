@@ -17,8 +17,9 @@ _LIST = r"\d{1,9}(?:\s*(?:[,;–-]|and|&)\s*(?:\^|#)?\d{1,9})*"
 MARKER = re.compile(
     rf"[\[【［]\s*(?:\^|#|(?i:passages?|papers?|sources?|ref\.?)\s*)?({_LIST})\s*(?:†[^\]】］]{{0,30}})?[\]】］]"
 )
+_BEFORE_STOP = re.compile(rf"(?<!\s)\s*(?:{MARKER.pattern}\s*)+(?=[.,;!?])")
 # What may still become a marker when more text comes.
-_BEGUN = re.compile(r"\s*[\[【［][^\[\]【】［］\n]{0,60}$")
+_BEGUN = re.compile(r"(?<!\s)\s*[\[【［][^\[\]【】［］\n]{0,60}$")
 # A word after a full stop: until it is whole, it may begin a sentence or go on with this one.
 _NEXT_WORD = re.compile(r"""(?<=[.!?])(["'“”‘’()\[\]]*)\s*\S*$""")
 # A line goes on in the next one when that begins in lower case.
@@ -131,7 +132,8 @@ def _statement(lead: str, sentence: str, evidence: Sequence[Evidence]) -> Statem
 
 
 def _bare(sentence: str) -> str:
-    said = re.sub(r"\s+([.,;!?])", r"\1", " ".join(MARKER.sub("", sentence).split()))
+    """The sentence without markers and the gaps they leave."""
+    said = " ".join(MARKER.sub("", _BEFORE_STOP.sub("", sentence)).split())
     return re.sub(r"[,;]+([.!?])", r"\1", said)
 
 
