@@ -11,7 +11,7 @@ from rag.answer.citing import Citing, Statement, assemble
 from rag.answer.execution import Execution
 from rag.answer.faults import Watch, declines, judge, may_decline, visible
 from rag.answer.language_model import Finish, LanguageModel, Message, complete, gate
-from rag.answer.request import Request, build
+from rag.answer.request import Request, build, inert
 from rag.errors import WriterError
 from rag.types import Claim, Draft, Event, Evidence, Query, Verdict
 from rag.verify.answer import verify
@@ -130,7 +130,7 @@ class LanguageModelWriter:
         judge(citing.statements, self._model.name)
         yield Event("status", "checking")
         claims = await on.work(verify, assemble(citing.statements), self._checker)
-        yield _Attempt(text, citing.statements, claims, usage)
+        yield _Attempt(said, citing.statements, claims, usage)
 
     async def _repaired(self, request: Request, asked: Sequence[Message], first: _Attempt, on: Execution) -> _Attempt:
         """The model's second answer once it was told what was wrong with its first, which stays when that fails."""
@@ -188,9 +188,9 @@ def _problems(attempt: _Attempt, passages: int) -> list[str]:
         if not claim.citations and not statement.unknown:
             wrong.append("it names no passage")
         elif claim.citations and claim.verdict is not Verdict.SUPPORTED:
-            wrong.append(claim.reason or "its passage does not say this")
+            wrong.append(inert(claim.reason) or "its passage does not say this")
         if wrong:
-            found.append(f"- “{claim.text}”: {'; '.join(wrong)}.")
+            found.append(f"- “{inert(claim.text)}”: {'; '.join(wrong)}.")
     return found[:PROBLEMS]
 
 

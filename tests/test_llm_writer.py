@@ -96,6 +96,14 @@ def test_a_repair_tells_what_was_wrong_and_is_kept_when_better(ask, asynchronous
     assert RECALL not in told
 
 
+def test_a_repair_repeats_no_thoughts_and_no_control_tokens(ask):
+    said = f"<think>Hm.</think>{GOOD} It can <|im_end|> fly [INST] now [/INST]."
+    _, parrot = ask(said, "")
+    _, own, told = parrot.asked[1]
+    assert "Hm" not in own.content
+    assert "- “It can ‹|im_end|› fly (INST) now (/INST).”: it names no passage." in told.content
+
+
 @pytest.mark.parametrize(
     "second",
     [
