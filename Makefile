@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STARTER := starter
 
-.PHONY: demo serve test lint eval bench results clean
+.PHONY: demo serve test test-models lint eval bench results clean
 
 demo: .venv/installed $(STARTER)/ledger.sqlite
 	@echo
@@ -22,6 +22,10 @@ serve: .venv/installed $(STARTER)/ledger.sqlite
 
 test: .venv/tests-installed
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+# What needs torch: a tiny model made on the spot, in the process and behind `transformers serve`.
+test-models: .venv/models-installed
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m models
 
 lint: .venv/tests-installed
 	$(BIN)/ruff check .
@@ -48,7 +52,13 @@ bench: .venv/installed
 	@touch $@
 
 .venv/tests-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,llm,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,llm,llama,dev]'
+	@touch $@
+
+# torch first and by its version: left to others' requirements, it brings gigabytes of CUDA along.
+.venv/models-installed: .venv/tests-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,llm,llama,hf,dev]' accelerate
 	@touch $@
 
 clean:

@@ -39,7 +39,12 @@ EXAMPLES = (
     "what F1 did Ditto get when matching the two big company tables?",
 )
 GREETING = "Ask the papers on this shelf. Every statement names its paper and is checked against the words it quotes."
-STAGES = {"searching": "*Searching…*", "writing": "*Writing…*", "checking": "*Checking against the quoted words…*"}
+STAGES = {
+    "searching": "*Searching…*",
+    "writing": "*Writing…*",
+    "checking": "*Checking against the quoted words…*",
+    "repairing": "*Asking again for what did not hold…*",
+}
 REMEMBERED = 4  # earlier answers a follow-up may refer to
 AT_ONCE = 4  # questions answered at the same time, so that one slow answer holds up nobody
 OPEN_ABSTRACTS = 6  # longer lists come with their abstracts folded
@@ -158,8 +163,8 @@ def create_app(assistant: Assistant) -> gr.Blocks:
                     yield shown, shown, [*answers, event.answer][-REMEMBERED:], evidence(event.answer), ""
                     return
                 stage = STAGES.get(event.text, stage) if event.kind == "status" else stage
-                draft += chat_text(event.text) if event.kind == "token" else ""
-                shown = show(f"{draft}\n\n{stage}")
+                draft += event.text if event.kind == "token" else ""
+                shown = show(f"{chat_text(draft)}\n\n{stage}")
                 yield shown, shown, gr.skip(), gr.skip(), ""
         except AttestError as error:
             shown = show(f"**Error:** {literal(str(error))}\n\n{literal(error.hint)}")

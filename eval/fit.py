@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from eval import metrics
 from eval.cases import DATASETS, Case, read_cases
 from rag.assistant import Assistant
+from rag.question import to_turns
 from rag.retrieve.context import understand
 from rag.retrieve.cut import (
     ANSWERABLE,
@@ -164,8 +165,7 @@ def main() -> int:
             shelf, retriever = assistant.shelf, Retriever(assistant.shelf)
 
             def understood(case: Case, question: str, assistant: Assistant = assistant) -> Query:
-                history = [assistant.turn(turn) for turn in case.history]
-                return understand(question, assistant.shelf, history)[0]
+                return understand(question, assistant.shelf, to_turns(case.history, assistant.shelf))[0]
 
             cases = read_cases(DATASETS / questions)
             titles = [paper.title.partition(":")[0] for _, paper in shelf.ledger.all_papers() if ":" in paper.title]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.assistant import Assistant, Event
+    from rag.assistant import Assistant
     from rag.config import Settings
     from rag.errors import AttestError
-    from rag.types import Answer, Check, Citation, Claim, Evidence, IngestReport, Paper, Verdict
+    from rag.types import Answer, Check, Citation, Claim, Event, Evidence, IngestReport, Paper, Verdict
     from rag.verify.checker import check
 
 __version__ = "0.1.0"
@@ -30,7 +30,6 @@ __all__ = [
 
 _HOMES = {
     "Assistant": "assistant",
-    "Event": "assistant",
     "Settings": "config",
     "AttestError": "errors",
     "check": "verify.checker",

@@ -2,72 +2,72 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rag.answer import extractive
-from rag.answer.openai_writer import OpenAIWriter
+from rag.answer.execution import Blocking, Concurrent, Execution, blocking
+from rag.answer.language_model import LanguageModel
+from rag.answer.models import open_model
 from rag.config import Settings, settings
-from rag.errors import ShelfMissing, UsageError, WriterError
+from rag.errors import ShelfMissing, WriterError
 from rag.index.shelf import Shelf
 from rag.ingest.pipeline import Progress, ingest
 from rag.ingest.repair import readable
+from rag.llm_writer import Checked, LanguageModelWriter
+from rag.question import History, cleaned, to_filters, to_turns
 from rag.retrieve.context import TURNS, Turn, understand
 from rag.retrieve.evidence import SUGGESTIONS, Gathered, gather
 from rag.retrieve.retriever import Retriever
-from rag.types import Answer, Draft, Evidence, Filters, IngestReport, Query
+from rag.types import Answer, Event, Evidence, Filters, IngestReport, Query, Shape
 from rag.verify.answer import verify
 from rag.verify.checker import Checker
 from rag.verify.manuscript import Finding, check_text
 
-LONGEST_QUESTION = 4_000
 NOT_SAID = "The shelf does not say"
-
-History = Sequence["Answer | str | Mapping[str, Any]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What `Assistant.stream` yields: a stage begun, a piece of text, or the checked answer."""
-
-    kind: Literal["status", "token", "final"]
-    text: str = ""
-    answer: Answer | None = None
 
 
 class Assistant:
     """Questions to one shelf. Use as a context manager, or call `close`; threads may share it."""
 
-    def __init__(self, folder: Path, config: Settings) -> None:
+    def __init__(self, folder: Path, config: Settings, model: LanguageModel | None = None) -> None:
         self.folder = folder
         self._config = config
+        self._model = model
         self._shelf: Shelf | None = None
         self._writing = threading.Lock()
 
     @classmethod
     def open(
-        cls, shelf: str | Path | None = None, *, llm: str | None = None, settings: Settings | None = None
+        cls,
+        shelf: str | Path | None = None,
+        *,
+        llm: str | LanguageModel | Any | None = None,
+        strict: bool | None = None,
+        settings: Settings | None = None,
     ) -> Assistant:
         """Open the shelf in a folder. Where there is none yet, `ingest` makes one.
 
         Args:
             shelf: the folder; that of the settings when None.
-            llm: the language model that writes, as `openai:MODEL`; the extractive writer when None.
+            llm: the language model that writes: `openai:MODEL`, `hf:PATH`, or an LLM object of LlamaIndex; that of the
+                settings when None, and the extractive writer when these name none.
+            strict: remove sentences of a language model that their papers do not support; as the settings say when None.
             settings: other than those of the environment.
 
         Raises:
+            UsageError: `llm` names no language model.
             ShelfLocked, ShelfIncompatible, ModelError: see their descriptions.
         """
         config = settings or _environment()
-        if llm:
-            config = config.model_copy(update={"llm": llm})
-        assistant = cls(Path(shelf or config.shelf), config)
+        if strict is not None:
+            config = config.model_copy(update={"strict": strict})
+        wanted = llm if llm is not None else config.llm
+        assistant = cls(Path(shelf or config.shelf), config, open_model(wanted, config) if wanted is not None else None)
         if (assistant.folder / "ledger.sqlite").is_file():
             assistant._shelf = Shelf(assistant.folder, config)
         return assistant
@@ -114,7 +114,7 @@ class Assistant:
 
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""
-        asked = _question(words)
+        asked = cleaned(words)
         retriever = Retriever(self.shelf)
         query = Query(asked, asked, filters=to_filters(filters))
         # Where neither words nor meaning meet there is nothing to show.
@@ -142,105 +142,112 @@ class Assistant:
     async def aask(
         self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None
     ) -> Answer:
-        """As `ask`, without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, history, filters)
+        """As `ask`; the language model is awaited, and what keeps the processor busy runs in threads."""
+        async with aclosing(self.astream(question, history, filters)) as events:
+            return [event.answer async for event in events if event.answer].pop()
 
     def stream(
         self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None
     ) -> Iterator[Event]:
-        """The answer as it comes about: status events, then text, then the final, checked answer."""
-        asked = _question(question)
+        """The answer as it comes about: stages, text and citations, and then the final, checked answer.
+
+        The final answer replaces all text before it.
+        """
+        return blocking(self._river(question, history, filters, Blocking()))
+
+    def astream(
+        self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """As `stream`, for use in an event loop."""
+        return self._river(question, history, filters, Concurrent())
+
+    async def _river(
+        self, question: str, history: History | None, filters: Mapping[str, Any] | None, on: Execution
+    ) -> AsyncGenerator[Event, None]:
+        asked, clock, checked = cleaned(question), _Clock(), Checked(None)
+        self.shelf  # noqa: B018  a missing shelf is said before anything is promised
+        yield Event("status", "searching")
+        query, turns, gathered = await on.work(self._retrieve, asked, (history or ())[-TURNS:], to_filters(filters))
+        clock.lap("retrieve")
+        if gathered.kept:
+            yield Event("status", "writing")
+            earlier = [turn.question for turn in turns]
+            async with aclosing(self._write(query, gathered, earlier, clock, on)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Event):
+                        yield piece
+                    else:
+                        checked = piece
+        yield Event("final", answer=_answer(asked, gathered, checked, clock.laps))
+
+    def _retrieve(self, asked: str, history: History, filters: Filters) -> tuple[Query, list[Turn], Gathered]:
         shelf = self.shelf
         if not shelf.ledger.count()[0]:
             raise ShelfMissing(
                 f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
             )
-        timings: dict[str, float] = {}
-        clock = _Clock(timings)
-        yield Event("status", "searching")
-        turns = [self.turn(turn) for turn in (history or ())[-TURNS:]]
-        readings = understand(asked, shelf, turns, to_filters(filters))
-        query, gathered = gather(readings, Retriever(shelf))
-        clock.lap("retrieve")
-        draft: Draft | None = None
-        if gathered.kept:
-            yield Event("status", "writing")
-            draft = self._write(query, gathered)
-            clock.lap("write")
-        if draft is None:
-            yield Event("final", answer=_abstention(asked, gathered, timings))
-            return
-        yield Event("token", draft.text)
+        turns = to_turns(history, shelf)
+        query, gathered = gather(understand(asked, shelf, turns, filters), Retriever(shelf))
+        return query, turns, gathered
+
+    async def _write(
+        self, query: Query, gathered: Gathered, earlier: Sequence[str], clock: _Clock, on: Execution
+    ) -> AsyncGenerator[Event | Checked, None]:
+        """Text as it comes, then the checked draft; when the language model fails, the extractive one, saying so."""
+        notes, shown = gathered.notes, False
+        checker = Checker(self.shelf.embedder)
+        if self._model and not _told_by_the_ledger(query):
+            patience, strict = self._config.llm_timeout, self._config.strict
+            writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict)
+            try:
+                async with aclosing(writer.write(query, gathered.kept, notes, earlier, on)) as pieces:
+                    async for piece in pieces:
+                        shown = shown or (isinstance(piece, Event) and piece.kind == "token")
+                        yield piece
+                clock.lap("write")
+                return
+            except WriterError as error:
+                why = f"{error}; {error.hint}" if error.hint else str(error)
+                notes = (*notes, f"(Written without a language model: {why}.)")
+        draft = await on.work(extractive.write, query, gathered.kept, notes)
+        clock.lap("write")
+        if not shown:  # text that was given up is not added to, but replaced by the final answer
+            yield Event("token", draft.text)
         yield Event("status", "checking")
-        claims = verify(draft, Checker(shelf.embedder))
+        claims = await on.work(verify, draft, checker)
         clock.lap("verify")
-        standing = {item.paper.id: item.score for item in gathered.kept}
-        used = dict.fromkeys(citation.paper for citation in draft.citations)
-        yield Event(
-            "final",
-            answer=Answer(
-                asked, "answered", draft.text, None, claims, draft.citations, tuple((paper, standing.get(paper.id, 0.0)) for paper in used),
-                draft.writer, draft.model, draft.usage, timings, draft.prompt_hash,
-            ),
-        )  # fmt: skip
-
-    def _write(self, query: Query, gathered: Gathered) -> Draft | None:
-        """The draft of the writer that is set; when a language model fails, the extractive one with a line saying so."""
-        if not self._config.llm or not query.topic:
-            return extractive.write(query, gathered.kept, gathered.notes)
-        try:
-            return OpenAIWriter(self._config).write(query, gathered.kept)
-        except WriterError as error:
-            note = f"(Written without a language model: {error}" + (f"; {error.hint}" if error.hint else "") + ".)"
-            return extractive.write(query, gathered.kept, (*gathered.notes, note))
-
-    def turn(self, turn: Answer | str | Mapping[str, Any]) -> Turn:
-        """An earlier turn as the question after it needs it; a bare question is searched for."""
-        if isinstance(turn, Answer):
-            return Turn(turn.question, tuple(paper.id for paper, _ in turn.papers))
-        if isinstance(turn, str):
-            shelf = self.shelf
-            found = gather(understand(_question(turn), shelf), Retriever(shelf))[1].kept
-            return Turn(turn, tuple(item.paper.id for item in found))
-        if "question" not in turn:
-            raise UsageError(
-                "a turn of the history has no question",
-                hint='history: answers, questions, or {"question": ..., "papers": [ids]}',
-            )
-        return (
-            Turn(str(turn["question"]), tuple(turn["papers"])) if "papers" in turn else self.turn(str(turn["question"]))
-        )
+        yield Checked(draft, claims)
 
 
 class _Clock:
-    def __init__(self, laps: dict[str, float]) -> None:
-        self._laps, self._last = laps, time.perf_counter()
+    """Milliseconds that each stage took."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self._laps[stage] = (now - self._last) * 1000
+        self.laps[stage] = (now - self._last) * 1000
         self._last = now
 
 
-def to_filters(filters: Mapping[str, Any] | None) -> Filters:
-    """`{"year": {"gte": 2023}, "organization": "microsoft"}` as conditions."""
-    conditions: list[tuple[str, str, Any]] = []
-    for field, wanted in (filters or {}).items():
-        pairs = wanted.items() if isinstance(wanted, Mapping) else [("eq", wanted)]
-        conditions += [(field, operator, value) for operator, value in pairs]
-    return Filters(tuple(conditions))
+def _told_by_the_ledger(query: Query) -> bool:
+    """Whether the answer is made of records and counts, of which abstracts say nothing."""
+    return not query.topic or query.shape is Shape.COUNT or bool(query.field and query.names)
 
 
-def _question(text: str) -> str:
-    cleaned = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", text).split())
-    if not cleaned:
-        raise UsageError("the question is empty", hint='ask something: attest ask "which papers ...?"')
-    if len(cleaned) > LONGEST_QUESTION:
-        raise UsageError(
-            f"the question has {len(cleaned):,} characters; the longest that is answered has {LONGEST_QUESTION:,}",
-            hint="ask for one thing at a time",
-        )
-    return cleaned
+def _answer(question: str, gathered: Gathered, checked: Checked, timings: dict[str, float]) -> Answer:
+    draft = checked.draft
+    if draft is None:
+        return _abstention(question, gathered, timings)
+    standing = {item.paper.id: item.score for item in gathered.kept}
+    used = dict.fromkeys(citation.paper for citation in draft.citations)
+    papers = tuple((paper, standing.get(paper.id, 0.0)) for paper in used)
+    return Answer(
+        question, "answered", draft.text, None, checked.claims, draft.citations, papers,
+        draft.writer, draft.model, draft.usage, timings, draft.prompt_hash, draft.flags,
+    )  # fmt: skip
 
 
 def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) -> Answer:

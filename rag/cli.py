@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rag.ingest.pipeline import Progress
 
 NOTHING = 3
+_LLM = "language model that writes: openai:MODEL (an OpenAI-compatible endpoint) or hf:PATH (a transformers model)"
+_STRICT = "remove sentences of the language model that their papers do not support"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     ask = command("ask", _ask, "a cited, checked answer")
     ask.add_argument("question")
     ask.add_argument("--json", action="store_true", help="print the answer as JSON and nothing else")
-    ask.add_argument("--llm", metavar="NAME", help="language model that writes, as openai:MODEL")
+    ask.add_argument("--llm", metavar="NAME", help=_LLM)
+    ask.add_argument("--strict", action="store_true", default=None, help=_STRICT)
     for added in (search, ask):
         added.add_argument("--year", type=_years, help="2023, 2023: (since), :2021 (until) or 2020:2022")
     ask.add_argument("--no-stream", action="store_true", help="print nothing before the whole answer")
@@ -83,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = command("serve", _serve, "chat in the browser")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=7860)
-    serve.add_argument("--llm", metavar="NAME", help="language model that writes, as openai:MODEL")
+    serve.add_argument("--llm", metavar="NAME", help=_LLM)
+    serve.add_argument("--strict", action="store_true", default=None, help=_STRICT)
     export = command("export", _export, "the papers of the shelf on standard output")
     kind = export.add_mutually_exclusive_group()
     for name in ("jsonl", "bibtex", "csv"):
@@ -172,14 +176,19 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
+    from rag.terminal import show
 
-    with Assistant.open(_folder(arguments), llm=arguments.llm) as assistant:
-        answer = assistant.ask(arguments.question, filters={"year": arguments.year} if arguments.year else None)
-    print(
-        answer.to_json(indent=2)
-        if arguments.json
-        else render.to_terminal(answer, color=sys.stdout.isatty(), width=_width())
-    )
+    filters = {"year": arguments.year} if arguments.year else None
+    with Assistant.open(_folder(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
+        if sys.stdout.isatty() and not (arguments.json or arguments.no_stream):
+            answer = show(assistant.stream(arguments.question, filters=filters), sys.stdout, _width())
+        else:
+            answer = assistant.ask(arguments.question, filters=filters)
+            print(
+                answer.to_json(indent=2)
+                if arguments.json
+                else render.to_terminal(answer, color=sys.stdout.isatty(), width=_width())
+            )
     return 0 if answer.status == "answered" else NOTHING
 
 
@@ -213,7 +222,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         from app import serve
     except ImportError as error:
         raise UsageError(f"the chat page cannot start: {error}", hint="pip install 'attest[ui]'") from error
-    with Assistant.open(_folder(arguments), llm=arguments.llm) as assistant:
+    with Assistant.open(_folder(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
         assistant.shelf  # noqa: B018  a missing shelf is said now, not at the first question
         serve(assistant, host=arguments.host, port=arguments.port)
     return 0

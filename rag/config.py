@@ -41,11 +41,13 @@ class Settings(BaseSettings):
         None, ge=1990, le=2100, description="year of saved pages whose dates have none; inferred when unset"
     )
     llm: str | None = Field(
-        None, description="language model that writes answers, as openai:MODEL; the extractive writer when unset"
+        None,
+        description="language model that writes answers, as openai:MODEL or hf:PATH; the extractive writer when unset",
     )
     llm_timeout: float = Field(
         60.0, gt=0, description="seconds without a word from the language model before it is given up"
     )
+    strict: bool = Field(False, description="remove sentences of a language model that their papers do not support")
     openai_api_key: str | None = Field(
         None,
         validation_alias=AliasChoices("ATTEST_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key"),

@@ -11,7 +11,12 @@ from importlib import metadata
 from rag.config import Settings
 
 _CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
-_EXTRAS = {"gradio": ("ui", "attest serve"), "openai": ("llm", "attest ask --llm openai:MODEL")}
+_EXTRAS = {
+    "gradio": ("ui", "attest serve"),
+    "openai": ("llm", "attest ask --llm openai:MODEL"),
+    "transformers": ("hf", "attest ask --llm hf:PATH"),
+    "llama-index-core": ("llama", "Assistant.open(llm=a LlamaIndex object)"),
+}
 
 
 def report(settings: Settings) -> tuple[list[str], bool]:
@@ -29,7 +34,7 @@ def report(settings: Settings) -> tuple[list[str], bool]:
     for part, usable in (_model(settings), _shelf(settings)):
         lines += part
         fine = fine and usable
-    writer = settings.llm or "extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL)"
+    writer = settings.llm or "extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL or hf:PATH)"
     key = "set" if settings.openai_api_key else "not set"
     return [
         *lines,

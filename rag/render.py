@@ -25,7 +25,13 @@ def plain(text: str) -> str:
 
 def to_terminal(answer: Answer, *, color: bool = False, width: int = 100) -> str:
     """The answer, its citations with the quoted words, and the verdict on each claim."""
-    lines = [_wrapped(line, width) for line in plain(answer.text).split("\n")]
+    text = "\n".join(_wrapped(line, width) for line in plain(answer.text).split("\n"))
+    return text + evidence_to_terminal(answer, color=color, width=width)
+
+
+def evidence_to_terminal(answer: Answer, *, color: bool = False, width: int = 100) -> str:
+    """What stands below the text: citations with the quoted words, and the verdict on each claim."""
+    lines = [""]
     if answer.citations:
         lines += ["", _styled("Evidence", "1", color)]
         for citation in answer.citations:

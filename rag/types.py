@@ -316,11 +316,16 @@ class Draft:
     model: str | None = None
     usage: dict[str, int] = field(default_factory=dict)
     prompt_hash: str | None = None
+    flags: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A checked answer, or an honest abstention."""
+    """A checked answer, or an honest abstention.
+
+    `flags` counts what was found in a language model's text: `unknown_markers`, `uncited` sentences, `removed` ones
+    (strict), and `repaired` when the answer is the model's second. They are no part of the JSON.
+    """
 
     question: str
     status: Status
@@ -334,6 +339,7 @@ class Answer:
     usage: dict[str, int] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     prompt_hash: str | None = None
+    flags: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the order of DESIGN's contract."""
@@ -354,3 +360,16 @@ class Answer:
 
     def to_json(self, indent: int | None = None) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stage begun, a piece of the draft's text, a citation its markers refer to, or the checked answer.
+
+    The final answer replaces all text before it, which was not checked and may have been given up.
+    """
+
+    kind: Literal["status", "token", "citation", "final"]
+    text: str = ""
+    citation: Citation | None = None
+    answer: Answer | None = None

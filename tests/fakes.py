@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from rag import Assistant
+from rag.answer.language_model import Finish, Message, Piece
 from rag.config import Settings
 from rag.index.embed import Embedder
 from rag.types import Paper, paper_id
@@ -77,18 +81,40 @@ def open_shelf(folder: Path, papers: Sequence[Paper] = PAPERS, settings: Setting
 
 @dataclass
 class Reply:
-    """One HTTP answer; a string in a script stands for a chat completion that says it."""
+    """One HTTP answer; a string in a script stands for a chat completion that says it.
+
+    `events` are server-sent events, each written when its turn comes; a number among them is a pause in seconds.
+    """
 
     status: int = 200
     body: str = "{}"
     kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=lambda: {"retry-after-ms": "1"})
+    events: Callable[[], Iterable[str | float]] | None = None
 
     @classmethod
-    def saying(cls, content: Any, finish: str = "stop") -> Reply:
-        choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
-        usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-        completion = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": usage}
-        return cls(body=json.dumps({**completion, "choices": [choice]}))
+    def saying(cls, content: Any, finish: str | None = "stop", *, usage: bool = True, then: Any = "[DONE]") -> Reply:
+        """A streamed completion, a few letters an event; `then` ends it."""
+        pieces = [content[at : at + 7] for at in range(0, len(content), 7)] if isinstance(content, str) else [content]
+        said = [sse({"role": "assistant", "content": ""}), *(sse({"content": piece}) for piece in pieces)]
+        said += [sse({}, finish)] if finish else []
+        counted = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+        said += [f"data: {json.dumps({**CHUNK, 'choices': [], 'usage': counted})}\n\n"] if usage else []
+        said += [f"data: {then}\n\n" if isinstance(then, str) else then] if then is not None else []
+        return cls(events=lambda: said)
+
+    @classmethod
+    def endless(cls, words: Callable[[int], str]) -> Reply:
+        """A stream that never ends: `words` of 0, 1, 2, ..."""
+        return cls(events=lambda: (sse({"content": words(at)}) for at in itertools.count()))
+
+
+CHUNK = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+
+
+def sse(delta: dict[str, Any], finish: str | None = None) -> str:
+    """A chunk of a streamed completion as a server-sent event."""
+    return f"data: {json.dumps({**CHUNK, 'choices': [{'index': 0, 'delta': delta, 'finish_reason': finish}]})}\n\n"
 
 
 class ScriptedModel:
@@ -100,6 +126,7 @@ class ScriptedModel:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self._script: list[Any] = []
+        self._over = threading.Event()
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -110,15 +137,24 @@ class ScriptedModel:
                 reply = reply(model.prompts[-1]) if callable(reply) else reply
                 reply = Reply.saying(reply) if isinstance(reply, str) else reply
                 self.send_response(reply.status)
-                self.send_header("content-type", reply.kind)
-                self.send_header("retry-after-ms", "1")
+                self.send_header("content-type", "text/event-stream" if reply.events else reply.kind)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(reply.body.encode())
+                over = model._over
+                with contextlib.suppress(OSError):  # the client has gone
+                    for event in reply.events() if reply.events else [reply.body]:
+                        if isinstance(event, str):
+                            self.wfile.write(event.encode())
+                            self.wfile.flush()
+                        elif over.wait(event):
+                            break
 
             def log_message(self, *_: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> ScriptedModel:
@@ -126,6 +162,7 @@ class ScriptedModel:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -134,6 +171,43 @@ class ScriptedModel:
         return [request["messages"][-1]["content"] for request in self.requests]
 
     def play(self, *script: str | Reply | Callable[[str], str]) -> None:
-        """Start anew with this script."""
+        """Start anew with this script; replies that still pause are given up."""
+        self._over.set()
+        self._over = threading.Event()
         self.requests.clear()
         self._script[:] = script
+
+
+class Parrot:
+    """A language model within the process that says its script, a few letters at a time; errors in it are raised."""
+
+    name = "parrot"
+
+    def __init__(self, *script: Any, window: int = 8_192, letters: int = 5) -> None:
+        self.script = list(script)
+        self.asked: list[Sequence[Message]] = []
+        self._window, self._letters = window, letters
+
+    @property
+    def prompts(self) -> list[str]:
+        return [messages[-1].content for messages in self.asked]
+
+    def window(self) -> int:
+        return self._window
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
+        self.asked.append(messages)
+        said = self.script.pop(0)
+        said = said(messages[-1].content) if callable(said) else said
+        for part in said if isinstance(said, list) else [said, Finish("stop", {"input_tokens": 5, "output_tokens": 3})]:
+            if isinstance(part, Exception):
+                raise part
+            if isinstance(part, str):
+                yield from (part[at : at + self._letters] for at in range(0, len(part), self._letters))
+            else:
+                yield part
+
+    async def astream(self, messages: Sequence[Message]) -> AsyncGenerator[Piece, None]:
+        for piece in self.stream(messages):
+            await asyncio.sleep(0)
+            yield piece

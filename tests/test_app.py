@@ -218,6 +218,24 @@ def test_evidence_says_each_verdict_in_words():
     assert said.endswith("*Statements checked: 1 contradicted, 1 supported, 1 unsupported.*")
 
 
+def test_text_of_a_language_model_is_shown_as_it_comes(tmp_path: Path):
+    from fakes import Parrot, open_shelf
+
+    from app import create_app
+
+    said = "Marmot increases recall by 4.5 points over BM25 [1]. It can ![fly](http://example.com)."
+    with open_shelf(tmp_path) as assistant:
+        assistant._model = Parrot(said, "Marmot increases recall by 4.5 points over BM25 [1].")
+        respond = next(handler.fn for handler in create_app(assistant).fns.values() if handler.name == "respond")
+        shown = [values[0][-1]["content"] for values in respond("how much does Marmot increase recall?", [], [])]
+    assert "*Searching…*" in shown[0]
+    assert any(text.startswith("Marmot increases rec") and "*Writing…*" in text for text in shown)
+    assert any("It can &#33;&#91;fly" in text and "*Asking again for what did not hold…*" in text for text in shown)
+    assert shown[-1].startswith("Marmot increases recall by 4&#46;5 points over BM25&#46; &#91;1&#93;\n")
+    assert "fly" not in shown[-1]
+    assert not [text for text in shown if "![" in text]
+
+
 def test_missing_shelf_ends_with_its_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     from app import main
 

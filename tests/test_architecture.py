@@ -16,8 +16,9 @@ ORDER = [
     {"rag.retrieve"},
     {"rag.answer"},
     {"rag.verify"},
+    {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.doctor"},
+    {"rag.render", "rag.doctor", "rag.terminal"},
     {"rag.cli", "app", "eval"},
 ]
 ROOMS = {
@@ -28,12 +29,12 @@ ROOMS = {
     "safetensors": {"rag/index/bert_onnx.py"},
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
-    "openai": {"rag/answer/openai_writer.py"},
+    "openai": {"rag/answer/openai_model.py"},
     "gradio": {"app.py"},
-    "llama_index": {"eval/bench/peer_llama_index.py"},
+    "llama_index": {"rag/answer/llama_index_model.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
-    "transformers": set(),
-    "torch": set(),
+    "transformers": {"rag/answer/transformers_model.py"},
+    "torch": {"rag/answer/transformers_model.py"},
 }
 FILES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("eval/**/*.py"), ROOT / "app.py"])
 

@@ -74,6 +74,8 @@ def test_abstaining_is_exit_3(shelf):
         (["ask", "x" * 100_000], 2, "100,000 characters"),
         (["ask", "who?", "--shelf", "/nonexistent/shelf"], 4, "attest ingest PAGES"),
         (["ask", "x", "--year", "soon"], 2, "no year or range"),
+        (["ask", "x", "--llm", "gpt-4"], 2, "give openai:MODEL (an OpenAI-compatible endpoint) or hf:PATH"),
+        (["serve", "--llm", "openai:"], 2, "names no language model"),
         (["search", "x", "-k", "0"], 2, "-k must be at least 1"),
         (["frobnicate"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
@@ -147,3 +149,7 @@ def test_no_key_is_no_reason_to_fail(shelf):
     done = attest("ask", "what does Heron sort?", "--llm", "openai:some-model", "--shelf", shelf)
     assert done.returncode == 0
     assert "Written without a language model: no key" in " ".join(done.stdout.split())
+    again = attest(
+        "ask", "what does Heron sort?", "--strict", "--json", "--shelf", shelf, ATTEST_LLM="openai:some-model"
+    )
+    assert json.loads(again.stdout)["writer"] == "extractive"

@@ -42,5 +42,18 @@ class DraftBuilder:
         self.say(text)
         self._claims.append(Claim(text, start, start + len(text), citations))
 
+    @property
+    def length(self) -> int:
+        """Characters of the text so far."""
+        return self._length
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        return tuple(self._citations)
+
     def build(self, writer: str) -> Draft:
-        return Draft("".join(self._parts), tuple(self._claims), tuple(self._citations), writer)
+        return Draft(self.text, tuple(self._claims), self.citations, writer)
