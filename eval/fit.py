@@ -1,4 +1,4 @@
-"""Fits the weights in `rag/retrieve/cut.py` on the development questions: `python -m eval.fit [FOLDER OF THE SAVED PAGES]`.
+"""Fits the weights in `rag/retrieve/cut.py` and `spans.py` on the development questions: `python -m eval.fit [FOLDER OF THE SAVED PAGES]`.
 
 Prints them, with what they give on questions they were not fitted on (cross-validation by question).
 """
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from eval import metrics
 from eval.cases import DATASETS, Case, read_cases
+from eval.suites import said
 from rag.assistant import Assistant
+from rag.ingest.sentences import split_sentences
 from rag.question import to_turns
 from rag.retrieve.context import understand
 from rag.retrieve.cut import (
@@ -30,6 +32,7 @@ from rag.retrieve.cut import (
 )
 from rag.retrieve.evidence import named_evidence, search_pool
 from rag.retrieve.retriever import Retriever
+from rag.retrieve.spans import CHOICE
 from rag.types import Query, Shape
 
 RIDGE = 0.01
@@ -120,6 +123,67 @@ def asked(cases: Sequence[Case], understood: Understood, retriever: Retriever, n
             yield Asked(way, case.id, bool(read.names), answerable_features(best, pool), right)
 
 
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The sentences of a paper that holds the answer: features (sentences x features), and which are the gold."""
+
+    question: str
+    features: Array
+    gold: tuple[int, ...]
+
+
+def sentence_rows(cases: Sequence[Case], understood: Understood, retriever: Retriever) -> Iterator[Sentences]:
+    """The gold papers of questions that want one thing: the sentence of the evidence, or those with the answer's words."""
+    for case in cases:
+        query = understood(case, case.question)
+        if case.kind not in ("fact", "compare", "follow-up") or not query.topic or query.missing:
+            continue
+        for paper_id, paper in retriever.papers(case.papers).items():
+            sentences = [paper.abstract[start:end] for start, end in split_sentences(paper.abstract)]
+            quotes = [quote for key, quote in case.evidence if key == paper_id]
+            gold = [
+                at
+                for at, text in enumerate(sentences)
+                if any(quote in text or text in quote for quote in quotes)
+                or (not case.evidence and any(said(answer, text) for answer in case.answers))
+            ]
+            if 0 < len(gold) <= 2:
+                features = retriever.sentence_features(query, paper)
+                yield Sentences(case.id, np.stack([features[name] for name in CHOICE], axis=1), tuple(gold))
+
+
+def fit_choice(rows: Sequence[Sentences], ridge: float = 5.0, steps: int = 300) -> Array:
+    """Softmax regression within each paper, the gold sentences sharing the target, by Adam (Kingma and Ba, 2015)."""
+    spread = np.concatenate([row.features for row in rows]).std(axis=0) + 1e-9
+    weights, mean, square = (np.zeros(len(spread)) for _ in range(3))
+    for step in range(1, steps + 1):
+        slope = -ridge * weights
+        for row in rows:
+            inputs = row.features / spread
+            logits = inputs @ weights
+            odds = np.exp(logits - logits.max())
+            target = np.zeros(len(inputs))
+            target[list(row.gold)] = 1 / len(row.gold)
+            slope += inputs.T @ (target - odds / odds.sum())
+        slope /= len(rows)
+        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope**2
+        weights = weights + 0.03 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return np.asarray(weights / spread)
+
+
+def fit_sentences(rows: Sequence[Sentences]) -> None:
+    questions = sorted({row.question for row in rows})
+    fold = {question: at % FOLDS for at, question in enumerate(questions)}
+    hits = []
+    for at in range(FOLDS):
+        weights = fit_choice([row for row in rows if fold[row.question] != at])
+        for row in (row for row in rows if fold[row.question] == at):
+            order = np.argsort(-(row.features @ weights), kind="stable").tolist()
+            hits.append([bool(set(order[:count]) & set(row.gold)) for count in (1, 2, 3)])
+    print("sentences: first, among two, among three", np.mean(hits, axis=0).round(3).tolist(), len(rows))
+    print("CHOICE =", dict(zip(CHOICE, fit_choice(rows).round(2).tolist(), strict=True)))
+
+
 def fit_relevance(rows: Sequence[Rows]) -> None:
     odds = held_out([row.features for row in rows], [row.labels for row in rows])
     kept = [[row.ids[at] for at in expected_best(own)] for row, own in zip(rows, odds, strict=True)]
@@ -158,7 +222,7 @@ def main() -> int:
     """Fit both on the starter shelf and, where the pages are given as an argument, on them with their own questions."""
     sets = [(DATASETS / "papers.jsonl", "questions.jsonl")]
     sets += [(Path(pages), "raw_dev_questions.jsonl") for pages in sys.argv[1:]]
-    relevance, answerable = list[Rows](), list[Asked]()
+    relevance, answerable, sentences = list[Rows](), list[Asked](), list[Sentences]()
     for source, questions in sets:
         with tempfile.TemporaryDirectory() as folder, Assistant.open(folder) as assistant:
             assistant.ingest([source])
@@ -172,6 +236,8 @@ def main() -> int:
             names = [title for title in titles if len(title.split()) <= 2]
             relevance += relevance_rows(cases, understood, retriever)
             answerable += asked(cases, understood, retriever, names)
+            sentences += sentence_rows(cases, understood, retriever)
+    fit_sentences(sentences)
     fit_relevance(relevance)
     fit_answerable([row for row in answerable if not row.named], list(ANSWERABLE), "ANSWERABLE")
     fit_answerable([row for row in answerable if row.named], list(ANSWERABLE_NAMED), "ANSWERABLE_NAMED")

@@ -88,7 +88,7 @@ def score_answer(case: Case, answer: Answer, milliseconds: float) -> Record:
         }.get(case.kind, {"list_f1": f1})
         if case.answers:
             scored[f"{case.kind.replace('-', '')}_answer"] = float(
-                not abstained and all(_said(expected, answer.text) for expected in case.answers)
+                not abstained and all(said(expected, answer.text) for expected in case.answers)
             )
         if case.evidence:
             covered = [_covered(paper, quote, answer) for paper, quote in case.evidence]
@@ -112,7 +112,8 @@ def score_answer(case: Case, answer: Answer, milliseconds: float) -> Record:
     return Record("answers", case.id, scored, detail)
 
 
-def _said(expected: str, text: str) -> bool:
+def said(expected: str, text: str) -> bool:
+    """Whether the words of a right answer stand in a text in a row."""
     return f" {' '.join(words(expected))} " in f" {' '.join(words(text))} "
 
 

@@ -199,13 +199,26 @@ class Query:
     notes: tuple[str, ...] = ()
 
 
+class Role(StrEnum):
+    """The part a sentence plays in its abstract."""
+
+    PROBLEM = "problem"
+    METHOD = "method"
+    DATA = "data"
+    RESULT = "result"
+    RESOURCE = "resource"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sentence of a stored abstract: half-open offsets, and how well it fits the question."""
+    """A sentence of a stored abstract: half-open offsets, how well it fits the question, the part it plays, and the
+    estimated probability that of its paper's sentences this one answers."""
 
     start: int
     end: int
     score: float = 0.0
+    role: Role = Role.METHOD
+    probability: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

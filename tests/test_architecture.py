@@ -22,6 +22,7 @@ ORDER = [
     {"rag.cli", "app", "eval"},
 ]
 ROOMS = {
+    "rapidfuzz": {"rag/retrieve/spelling.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.answer.wording import quotation
 from rag.ingest.repair import readable
 from rag.types import Citation, Claim, Draft, Paper
 
@@ -29,10 +30,14 @@ class DraftBuilder:
         return len(self._citations)
 
     def quote(self, paper: Paper, start: int, end: int) -> None:
-        """A claim in the paper's own words, in quotation marks (repaired for reading), with its marker."""
-        number = self.cite(paper, start, end)
-        said = readable(paper.abstract[start:end])
-        self.say("“")
+        """A claim in the paper's own words, in quotation marks (repaired for reading), with its marker.
+
+        A linking word or a pronoun at the start is left out of the quotation (`rag.answer.wording`).
+        """
+        quoted = quotation(paper, start, end)
+        number = self.cite(paper, quoted.start, quoted.end)
+        said = readable(paper.abstract[quoted.start : quoted.end])
+        self.say(f"{quoted.lead}“")
         self.claim(said, (number,))
         self.say(f"” [{number}]")
 

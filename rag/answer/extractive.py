@@ -6,12 +6,18 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.draft import DraftBuilder
+from rag.answer.wording import figures
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
-from rag.types import Draft, Evidence, Paper, Query, Shape, Span
+from rag.retrieve.aspect import asks_figure
+from rag.types import Draft, Evidence, Paper, Query, Role, Shape, Span
 
-# A second sentence is told when it fits nearly as well as the first.
-SECOND_SHARE = 0.8
+# Sentences are told until one of them is likely enough to hold the answer, and no more than so many.
+ENOUGH, MOST_SENTENCES = 0.8, 3
+# Of each side of a comparison, two.
+SIDE_SENTENCES = 2
+# A sentence of the problem gives way to one of what was done that is this share as likely.
+BOILERPLATE_SHARE = 0.5
 # Longer lists name the papers without quoting them.
 QUOTED = 25
 _OWN_WORK = re.compile(
@@ -23,8 +29,8 @@ _OWN_WORK = re.compile(
 def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ()) -> Draft:
     """An answer in the shape the question asks for.
 
-    A list gives one line a paper with its best sentence; a fact the sentence that holds it (and one
-    more when it fits nearly as well); a comparison one part for each paper; a count the number first.
+    A list gives one line a paper with its best sentence; a fact the figure asked for, where one
+    sentence has it, and the sentences likeliest to hold it; a comparison one part for each paper; a count the number first.
     """
     builder = DraftBuilder()
     if not query.topic or (query.field and query.names):
@@ -32,7 +38,7 @@ def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ())
     elif query.shape is Shape.COMPARE:
         _write_comparison(builder, evidence)
     elif query.shape.tells_one_thing:
-        _write_fact(builder, evidence)
+        _write_fact(builder, query, evidence)
     else:
         _write_list(builder, query, evidence)
     for note in notes:
@@ -50,28 +56,58 @@ def _write_list(builder: DraftBuilder, query: Query, evidence: Sequence[Evidence
     builder.say(f"{count} on the shelf {'speaks' if len(evidence) == 1 else 'speak'} of this:\n")
     for item in evidence:
         builder.say(f"\n- {label(item.paper)}: ")
-        span = item.spans[0]
+        span = _telling(item)
         builder.quote(item.paper, span.start, span.end)
 
 
-def _write_fact(builder: DraftBuilder, evidence: Sequence[Evidence]) -> None:
+def _telling(item: Evidence) -> Span:
+    """What a list quotes of a paper: its likeliest sentence, unless that is one of the problem that everybody has
+    and another is nearly as likely."""
+    best = item.spans[0]
+    others = [span for span in item.spans if span.role is not Role.PROBLEM]
+    if best.role is Role.PROBLEM and others and others[0].probability >= BOILERPLATE_SHARE * best.probability:
+        return others[0]
+    return best
+
+
+def _write_fact(builder: DraftBuilder, query: Query, evidence: Sequence[Evidence]) -> None:
     for number, item in enumerate(evidence):
-        builder.say(f"{chr(10) * 2 if number else ''}{label(item.paper)}:\n")
-        _quote_best(builder, item)
+        told = _likely(item.spans)
+        figure = _figure(query, item, told[0]) if number == 0 else None
+        builder.say(f"{chr(10) * 2 if number else ''}{f'{figure}. ' if figure else ''}{label(item.paper)}:\n")
+        _quote_all(builder, item.paper, told)
+
+
+def _figure(query: Query, item: Evidence, span: Span) -> str | None:
+    """The figure that a question for one wants, where the likeliest sentence has but one."""
+    if not asks_figure(query.question):
+        return None
+    found = figures(readable(item.paper.abstract[span.start : span.end]))
+    said = set(figures(query.question))
+    return found[0] if len(found) == 1 and found[0] not in said else None
+
+
+def _likely(spans: Sequence[Span], most: int = MOST_SENTENCES) -> list[Span]:
+    """The likeliest sentences, until together they are likely enough."""
+    told: list[Span] = []
+    for span in spans[:most]:
+        told.append(span)
+        if sum(one.probability for one in told) >= ENOUGH:
+            break
+    return told
 
 
 def _write_comparison(builder: DraftBuilder, evidence: Sequence[Evidence]) -> None:
     for number, item in enumerate(evidence):
         builder.say(f"{chr(10) * 2 if number else ''}{label(item.paper)}:\n")
-        _quote_best(builder, item)
+        _quote_all(builder, item.paper, item.spans[:SIDE_SENTENCES])
 
 
-def _quote_best(builder: DraftBuilder, item: Evidence) -> None:
-    best = item.spans[0]
-    told = [span for span in item.spans[:2] if span.score >= SECOND_SHARE * best.score]
-    for number, span in enumerate(sorted(told, key=lambda span: span.start)):  # in the order of the text
+def _quote_all(builder: DraftBuilder, paper: Paper, spans: Sequence[Span]) -> None:
+    """Sentences in the order of the text."""
+    for number, span in enumerate(sorted(spans, key=lambda span: span.start)):
         builder.say(" " if number else "")
-        builder.quote(item.paper, span.start, span.end)
+        builder.quote(paper, span.start, span.end)
 
 
 def _write_metadata(builder: DraftBuilder, query: Query, evidence: Sequence[Evidence]) -> None:

@@ -114,6 +114,25 @@ def asks_in_general(question: str, names: Sequence[str]) -> bool:
     return bool(named) and all(word in named or word in WHOLE for word in content_words(question))
 
 
+# What sort of sentence answers, by words of the question.
+_SORTS = {
+    sort: re.compile(pattern, re.IGNORECASE)
+    for sort, pattern in (
+        ("data", r"\b(?:data|datasets?|corpus|corpora|trained on|benchmarks?|languages?|tested on|evaluated on)\b"),
+        ("how", r"\bhow (?:do|does|did|is|are|was|were|can)\b|\bwhat (?:is|are) (?:the )?(?:idea|method|approach)\b|\b(?:propose|works?|mechanism|instead)\b"),
+        ("why", r"\bwhy\b|\bproblem\b|\bblame|\breason\b"),
+        ("release", r"\b(?:code|public|available|releas\w+|open)\b"),
+        ("which", r"\b(?:which|best|better|outperform\w*|as good|top|won|gain\w*|improve\w*|compare\w*)\b"),
+    )
+}  # fmt: skip
+
+
+def sorts_asked(question: str) -> frozenset[str]:
+    """What sorts of answer a question may want: figure, data, how, why, release, which."""
+    found = {sort for sort, pattern in _SORTS.items() if pattern.search(question)}
+    return frozenset(found | ({"figure"} if asks_figure(question) else set()))
+
+
 def asks_figure(question: str) -> bool:
     """Whether the answer is a number: "how many ...", "what speed-up ..."."""
     return bool(_QUANTITY.search(question))

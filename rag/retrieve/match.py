@@ -36,7 +36,7 @@ def match(
         sentences: each sentence of the abstract as it reads, with its stems.
         index: for how rare a word is on the shelf.
     """
-    names = _names(query, paper)
+    names = names_said(query, paper)
     words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
     if not words:
         return Match(named=float(bool(query.names)))
@@ -46,7 +46,7 @@ def match(
     rarity /= rarity.sum()
     weights = np.array([word.weight for word in words]) + 1e-6
     whole = _met(words, interaction.cosines.max(axis=0, initial=0.0), stems)
-    each = _by_sentence(words, interaction, sentences)
+    each = met_by_sentence(words, interaction, sentences)
     best = int(np.argmax(each @ weights)) if len(each) else -1
     single = each[best] if best >= 0 else np.zeros(len(words))
     own = sentences[best][1] if best >= 0 else frozenset[str]()
@@ -75,7 +75,7 @@ def match(
     )
 
 
-def _names(query: Query, paper: Paper) -> set[str]:
+def names_said(query: Query, paper: Paper) -> set[str]:
     """Words that only say which paper is meant."""
     said = [name.name for name in query.names]
     if query.names and not any(said):
@@ -87,7 +87,7 @@ def _met(words: Sequence[QuestionWord], cosines: NDArray[np.float32], stems: fro
     return np.array([1.0 if word.stems <= stems else float(cosines[list(word.rows)].mean()) for word in words])
 
 
-def _by_sentence(
+def met_by_sentence(
     words: Sequence[QuestionWord], interaction: Interaction, sentences: Sequence[tuple[str, frozenset[str]]]
 ) -> NDArray[np.float64]:
     """Sentences x words."""

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
+from rag.ingest.repair import readable
+from rag.ingest.sentences import split_sentences
 from rag.retrieve.interaction import EncodedQuestion, interact
 from rag.retrieve.scaffold import content_words
-from rag.retrieve.spans import with_spans
-from rag.types import Evidence, Filters, Query
+from rag.retrieve.spans import sentence_features, with_spans
+from rag.types import Evidence, Filters, Paper, Query
 
 # score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim with the paper + SENTENCE * max-sim with its best sentence
 # + PHRASE * neighbouring words: additive, so that it keeps an absolute scale, which reciprocal rank fusion loses
@@ -158,6 +160,18 @@ class Retriever:
     def with_spans(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The same evidence, each paper with its sentences, best for the topic first."""
         return with_spans(query, evidence, self._read(query.topic), self._shelf) if evidence else []
+
+    def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """The papers of these ids."""
+        return self._shelf.ledger.papers(ids)
+
+    def sentence_features(self, query: Query, paper: Paper) -> dict[str, NDArray[np.float64]]:
+        """What the choice among a paper's sentences looks at; for `eval.fit`."""
+        question = self._read(query.topic)
+        met = interact(question, [self._shelf.ledger.tokens([paper.id])[paper.id]])[0]
+        texts = [readable(paper.abstract[start:end]) for start, end in split_sentences(paper.abstract)]
+        sentences = [(text, frozenset(terms(text))) for text in texts]
+        return sentence_features(query, question, paper, met, sentences, self._shelf.lexical)
 
     def saying(self, phrase: str) -> list[str]:
         """Ids of the papers that have these words in a row in title or abstract, in order of arrival."""
