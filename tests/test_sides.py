@@ -5,6 +5,7 @@ from fakes import CRANE, MARMOT, STORK, ZEBRA, open_shelf, paper
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.index.lexical import words
 from rag.retrieve.query import left_out
 from rag.retrieve.retriever import Retriever
 from rag.retrieve.scaffold import content_words
@@ -28,7 +29,6 @@ def retriever(tmp_path_factory):
         ("compare zebra stripes to bird songs", ("zebra stripes", "bird songs")),
         ("the difference between zebra stripes and bird songs", ("zebra stripes", "bird songs")),
         ("contrasting zebra stripes; bird songs", ("zebra stripes", "bird songs")),
-        ("two routes to sheet music: bird songs or human singers", ("sheet music: bird songs", "human singers")),
     ],
 )
 def test_a_comparison_parts_where_it_says_so(topic, halves):
@@ -36,6 +36,8 @@ def test_a_comparison_parts_where_it_says_so(topic, halves):
 
 
 def test_all_places_to_part_are_given_and_versus_goes_before_and():
+    routes = "two routes to sheet music: bird songs or human singers"
+    assert ("sheet music: bird songs", "human singers") in partings(routes)
     assert partings("painted horses; bird songs; meal recipes") == [
         ("painted horses", "bird songs; meal recipes"),
         ("painted horses; bird songs", "meal recipes"),
@@ -79,7 +81,8 @@ def test_sides_asked_for(question, sides):
     ],
 )
 def test_each_half_brings_its_paper_in_the_order_asked(retriever, topic, papers):
-    assert [item.paper for item in described_sides(Query(topic, topic), retriever)] == papers
+    found = described_sides(Query(topic, topic), retriever)
+    assert [item.paper.id for item in found] == [one.id for one in papers]
 
 
 def test_two_halves_about_one_paper_do_not_bring_it_twice(retriever):
@@ -117,7 +120,7 @@ def test_an_aside_does_not_make_a_paper_one_about_it():
 @pytest.mark.parametrize(
     ("question", "rest", "out"),
     [
-        ("which papers plan meals, but not for guests?", "which papers plan meals ?", ["guests"]),
+        ("which papers plan meals, but not for guests?", "which papers plan meals", ["guests"]),
         ("papers on birds, not cooking", "papers on birds", ["cooking"]),
         ("papers about birds except for compilers", "papers about birds", ["compilers"]),
         ("papers other than Heron", "papers", ["Heron"]),
@@ -125,13 +128,13 @@ def test_an_aside_does_not_make_a_paper_one_about_it():
         ("papers on meals. skip the bird ones", "papers on meals", ["bird"]),
         ("list cooking papers, nothing about birds please", "list cooking papers", ["birds"]),
         ("papers on meals but leave out those on birds, and no studies of bees", "papers on meals", ["birds", "bees"]),
-        ("leave out the bird one. what remains?", ". what remains?", ["bird"]),
+        ("leave out the bird one. what remains?", "what remains", ["bird"]),
         ("no birds", "", ["birds"]),
     ],
 )
 def test_what_a_question_leaves_out_leaves_the_question(question, rest, out):
-    found = left_out(question)
-    assert (found[0].strip(), list(found[1])) == (rest, out)
+    said, phrases = left_out(question)
+    assert (words(said), list(phrases)) == (words(rest), out)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,6 @@ from rag.types import Draft, Evidence, Paper, Query, Role, Shape, Span
 
 # Sentences are told until one of them is likely enough to hold the answer, and no more than so many.
 ENOUGH, MOST_SENTENCES = 0.8, 3
-# Of each side of a comparison, two.
-SIDE_SENTENCES = 2
 # A sentence of the problem gives way to one of what was done that is this share as likely.
 BOILERPLATE_SHARE = 0.5
 # Longer lists name the papers without quoting them.
@@ -100,7 +98,7 @@ def _likely(spans: Sequence[Span], most: int = MOST_SENTENCES) -> list[Span]:
 def _write_comparison(builder: DraftBuilder, evidence: Sequence[Evidence]) -> None:
     for number, item in enumerate(evidence):
         builder.say(f"{chr(10) * 2 if number else ''}{label(item.paper)}:\n")
-        _quote_all(builder, item.paper, item.spans[:SIDE_SENTENCES])
+        _quote_all(builder, item.paper, _likely(item.spans))
 
 
 def _quote_all(builder: DraftBuilder, paper: Paper, spans: Sequence[Span]) -> None:

@@ -9,7 +9,7 @@ from rag.ingest.repair import readable
 from rag.retrieve.aspect import asks_in_general, strange_names, unstated
 from rag.retrieve.cut import answers, keep, likelihood, relevance
 from rag.retrieve.retriever import Retriever
-from rag.retrieve.sides import asked_sides, described_sides, is_left_out
+from rag.retrieve.sides import alternatives, asked_sides, described_sides, is_left_out
 from rag.types import Evidence, Filters, Query, Shape
 
 # Papers looked at sentence by sentence; of a list that would keep them all, up to the largest.
@@ -147,9 +147,23 @@ def _kept(
     )
     if query.shape.tells_one_thing and not general and not query.carried:
         kept = [item for item in kept if not missed(query, item)]
+    if query.shape is Shape.LIST:
+        kept += _of_alternatives(query, kept, retriever)
     likely = max((likelihood(item, pool) for item in kept[:2]), default=0.0)
     answered = asked_for or any(answers(item, pool) for item in kept[:2])
     return (kept if answered else []), (1.0 if asked_for else likely)
+
+
+def _of_alternatives(query: Query, kept: list[Evidence], retriever: Retriever) -> list[Evidence]:
+    """What each of the things that a list asks for by "or" adds, where the shelf answers for it alone."""
+    added: dict[str, Evidence] = {}
+    for topic in alternatives(query.topic):
+        alone = replace(query, topic=topic, question=topic)
+        pool = search_pool(alone, retriever)
+        if pool and answers(pool[0], pool):
+            added |= {item.paper.id: item for item in keep(pool) if not is_left_out(item.paper, query.without)}
+    taken = {item.paper.id for item in kept}
+    return [item for key, item in added.items() if key not in taken]
 
 
 def _sides(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever) -> list[Evidence]:

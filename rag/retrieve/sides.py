@@ -20,6 +20,8 @@ _PARTINGS = tuple(
 )
 _LEAD = re.compile(r"^.*?\b(?:compar\w+|contrast\w*|difference between|between|routes? to)\b", re.IGNORECASE)
 MOST_PARTINGS = 4
+_ITEM = r"[\w'/.+-]+(?: [\w'/.+-]+){0,2}"
+_LISTED = re.compile(rf"(?<![\w-])[\w'/.+-]+(?:, {_ITEM})+,? or {_ITEM}")
 
 
 def described_sides(query: Query, retriever: Retriever) -> list[Evidence]:
@@ -52,6 +54,15 @@ def partings(topic: str) -> list[tuple[str, str]]:
         if parted := [pair for pair in found if all(len(content_words(half)) > 1 for half in pair)]:
             return parted
     return []
+
+
+def alternatives(topic: str) -> list[str]:
+    """The topic once for each of the three or more things it lists with "or": "notes, songs or meals"."""
+    found = _LISTED.search(topic)
+    if not found:
+        return []
+    items = [item.strip() for item in re.split(r",? or |, ", found[0]) if content_words(item)]
+    return [f"{topic[: found.start()]}{item}{topic[found.end() :]}" for item in items] if len(items) > 2 else []
 
 
 def is_left_out(paper: Paper, phrases: tuple[str, ...]) -> bool:
