@@ -45,7 +45,7 @@ def match(
     rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
     rarity /= rarity.sum()
     weights = np.array([word.weight for word in words]) + 1e-6
-    whole = _met(words, interaction.cosines.max(axis=0, initial=0.0), stems)
+    whole = _met(words, interaction.cosines.max(axis=0, initial=0.0)[None], [stems])[0]
     each = met_by_sentence(words, interaction, sentences)
     best = int(np.argmax(each @ weights)) if len(each) else -1
     single = each[best] if best >= 0 else np.zeros(len(words))
@@ -83,21 +83,32 @@ def names_said(query: Query, paper: Paper) -> set[str]:
     return {word.casefold() for name in said for word in WORD.findall(name)}
 
 
-def _met(words: Sequence[QuestionWord], cosines: NDArray[np.float32], stems: frozenset[str]) -> NDArray[np.float64]:
-    return np.array([1.0 if word.stems <= stems else float(cosines[list(word.rows)].mean()) for word in words])
+def _met(
+    words: Sequence[QuestionWord], cosines: NDArray[np.float32], stems: Sequence[frozenset[str]]
+) -> NDArray[np.float64]:
+    """Texts x words: 1 where a text has the word's stems, else the mean over its pieces of the best cosine.
+
+    Args:
+        words: of the question.
+        cosines: texts x question pieces.
+        stems: of each text.
+    """
+    pieces = np.zeros((cosines.shape[1], len(words)))
+    for at, word in enumerate(words):
+        pieces[list(word.rows), at] = 1 / len(word.rows)
+    verbatim = np.array([[word.stems <= own for word in words] for own in stems], dtype=bool).reshape(len(cosines), len(words))
+    return np.where(verbatim, 1.0, cosines @ pieces)
 
 
 def met_by_sentence(
     words: Sequence[QuestionWord], interaction: Interaction, sentences: Sequence[tuple[str, frozenset[str]]]
 ) -> NDArray[np.float64]:
-    """Sentences x words."""
+    """How well each sentence meets each word (sentences x words)."""
     best = np.zeros((len(sentences), interaction.cosines.shape[1]), dtype=np.float32)
     for number, own in zip(interaction.sentences, interaction.cosines, strict=True):
         if 0 <= number < len(sentences):
             best[number] = np.maximum(best[number], own)
-    return np.array([_met(words, own, stems) for own, (_, stems) in zip(best, sentences, strict=True)]).reshape(
-        len(sentences), len(words)
-    )
+    return _met(words, best, [stems for _, stems in sentences])
 
 
 def _lowest(met: NDArray[np.float64]) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import terms, words
+from rag.index.lexical import term_set, terms, words
 from rag.index.shelf import Shelf
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
@@ -39,28 +38,34 @@ LEGS = frozenset({"dense", "lexical", "feedback", "late", "phrase"})
 Vector = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A paper under consideration: cosine of its nearest passage, BM25, and its passage vectors."""
+class _Candidates:
+    """The papers under consideration, row by row: ids, BM25, and their passage vectors, one below the other."""
 
-    id: str
-    cosine: float
-    lexical: float
-    vectors: Vector
+    def __init__(self, vectors: dict[str, Vector], lexical: Mapping[str, float]) -> None:
+        self.ids = list(vectors)
+        self.lexical = np.array([lexical[key] for key in self.ids])
+        self._passages = np.concatenate(list(vectors.values())) if vectors else np.empty((0, 1), np.float32)
+        counts = np.array([len(own) for own in vectors.values()], dtype=np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+        self._sums = np.add.reduceat(self._passages, self._starts, axis=0) if vectors else self._passages
+        self._norms = np.linalg.norm(self._sums, axis=1).clip(1e-9)
+        self.means = self._sums / counts[:, None] if vectors else self._sums
 
-    def near(self, vector: Vector) -> float:
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def cosines(self, vector: Vector) -> NDArray[np.float64]:
+        """Of the nearest passage of each."""
+        return np.maximum.reduceat(self._passages @ vector, self._starts).astype(np.float64)
+
+    def near(self, vector: Vector) -> NDArray[np.float64]:
         """The mean of two cosines: of the nearest passage, and of the mean of all passages."""
-        cosines = self.vectors @ vector
-        return float(cosines.max() + cosines.mean() / (np.linalg.norm(self.vectors.mean(axis=0)) or 1.0)) / 2
+        return np.asarray((self.cosines(vector) + self._sums @ vector / self._norms) / 2)
 
-
-def _kinship(best: Sequence[_Candidate]) -> list[float]:
-    """The mean cosine of each paper with the first three: what answers a question together is alike."""
-    if not best:
-        return []
-    means = np.stack([item.vectors.mean(axis=0) for item in best])
-    means /= np.linalg.norm(means, axis=1, keepdims=True).clip(1e-9)
-    return [float(value) for value in (means @ means[:3].T).mean(axis=1)]
+    def kinship(self, rows: Sequence[int]) -> list[float]:
+        """The mean cosine of each of these with the first three: what answers a question together is alike."""
+        unit = self._sums[list(rows)] / self._norms[list(rows), None]
+        return [float(value) for value in (unit @ unit[:3].T).mean(axis=1)] if len(rows) else []
 
 
 class Retriever:
@@ -88,47 +93,48 @@ class Retriever:
         question = self._read(query.topic)
         wanted = terms(" ".join(content_words(query.topic)))
         found = self._candidates(question.vector, wanted, allowed)
-        scores = self._fused(question, found, limit)
-        best = sorted(zip(found, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))[:limit]
-        papers = self._shelf.ledger.papers([item.id for item, _ in best])
-        return [
-            Evidence(papers[item.id], score, item.cosine, item.lexical, self.coverage(wanted, item.id), kinship=kin)
-            for (item, score), kin in zip(best, _kinship([item for item, _ in best]), strict=True)
-        ]
-
-    def _fused(self, question: EncodedQuestion, found: Sequence[_Candidate], limit: int) -> list[float]:
-        """The score of each candidate; those that are not reranked score what they would with the least of it."""
-        if not found:
+        if not len(found):
             return []
-        top = max(item.lexical for item in found) or 1.0
-        scores = np.array([LEXICAL * item.lexical / top for item in found])
+        scores = self._fused(question, found, limit)
+        best = sorted(range(len(found)), key=lambda row: (-scores[row], found.ids[row]))[:limit]
+        papers = self._shelf.ledger.papers([found.ids[row] for row in best])
+        cosines = found.cosines(question.vector)
+        return [
+            Evidence(
+                papers[found.ids[row]], float(scores[row]), float(cosines[row]), float(found.lexical[row]),
+                self.coverage(wanted, found.ids[row]), kinship=kin,
+            )
+            for row, kin in zip(best, found.kinship(best), strict=True)
+        ]  # fmt: skip
+
+    def _fused(self, question: EncodedQuestion, found: _Candidates, limit: int) -> NDArray[np.float64]:
+        """The score of each candidate; those that are not reranked score what they would with the least of it."""
+        words = LEXICAL * found.lexical / (found.lexical.max() or 1.0)
+        scores = words
         if "dense" in self._legs:
-            words = scores
-            scores = words + [item.near(question.vector) for item in found]
+            scores = words + found.near(question.vector)
             if "feedback" in self._legs:
-                moved = self._moved(question.vector, found, scores)
-                scores = words + [item.near(moved) for item in found]
+                scores = words + found.near(self._moved(question.vector, found, scores))
         if not self._legs & {"late", "phrase"}:
-            return [float(score) for score in scores]
+            return scores
         near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
-        tokens = self._shelf.ledger.tokens([found[at].id for at in near])
-        met = interact(question, [tokens[found[at].id] for at in near])
+        tokens = self._shelf.ledger.tokens([found.ids[row] for row in near])
+        met = interact(question, [tokens[found.ids[row]] for row in near])
         more = np.zeros(len(near))
         if "late" in self._legs:
             more += [LATE * one.similarity + SENTENCE * one.sentence for one in met]
         if "phrase" in self._legs:
             more += [PHRASE * one.phrases for one in met]
         least = float(more.min())
-        scores += least
+        scores = scores + least
         scores[near] += more - least
-        return [float(score) for score in scores]
+        return scores
 
     @staticmethod
-    def _moved(vector: Vector, found: Sequence[_Candidate], scores: NDArray[np.float64]) -> Vector:
+    def _moved(vector: Vector, found: _Candidates, scores: NDArray[np.float64]) -> Vector:
         leaders = np.argsort(-scores, kind="stable")[:FEEDBACK_PAPERS]
         weights = np.exp(SHARPNESS * (scores[leaders] - scores[leaders[0]]))
-        means = np.stack([found[at].vectors.mean(axis=0) for at in leaders])
-        moved = vector + FEEDBACK * (weights / weights.sum()) @ means
+        moved = vector + FEEDBACK * (weights / weights.sum()) @ found.means[leaders]
         return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
     def coverage(self, wanted: Sequence[str], paper_id: str) -> float:
@@ -170,7 +176,7 @@ class Retriever:
         question = self._read(query.topic)
         met = interact(question, [self._shelf.ledger.tokens([paper.id])[paper.id]])[0]
         texts = [readable(paper.abstract[start:end]) for start, end in split_sentences(paper.abstract)]
-        sentences = [(text, frozenset(terms(text))) for text in texts]
+        sentences = [(text, term_set(text)) for text in texts]
         return sentence_features(query, question, paper, met, sentences, self._shelf.lexical)
 
     def saying(self, phrase: str) -> list[str]:
@@ -204,7 +210,7 @@ class Retriever:
             papers.sort(key=lambda paper: (paper.date or "", paper.id), reverse=True)
         return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers[:limit]]
 
-    def _candidates(self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None) -> list[_Candidate]:
+    def _candidates(self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None) -> _Candidates:
         """The best of both legs among the papers allowed, each scored by both."""
         index = self._shelf.lexical
         bm25 = index.scores(wanted) if "lexical" in self._legs else np.zeros(len(index.ids), np.float32)
@@ -219,9 +225,5 @@ class Retriever:
         elif "dense" in self._legs:
             near = {key for key, _ in self._shelf.nearest(vector, PASSAGES)}
             ids |= near if allowed is None else near & set(allowed)
-        vectors = self._shelf.ledger.vectors(sorted(ids))
-        return [
-            _Candidate(key, float((own @ vector).max()), float(bm25[index.row_of[key]]), own)
-            for key, own in vectors.items()
-            if key in index.row_of
-        ]
+        vectors = self._shelf.ledger.vectors(sorted(key for key in ids if key in index.row_of))
+        return _Candidates(vectors, {key: float(bm25[index.row_of[key]]) for key in vectors})

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import WORD, LexicalIndex, terms
+from rag.index.lexical import WORD, LexicalIndex, term_set, terms
 from rag.index.shelf import Shelf
 from rag.ingest.repair import readable
 from rag.ingest.roles import roles
@@ -42,7 +42,7 @@ def with_spans(query: Query, evidence: Sequence[Evidence], question: EncodedQues
     for item, interaction in zip(evidence, met, strict=True):
         places = split_sentences(item.paper.abstract)
         texts = [readable(item.paper.abstract[start:end]) for start, end in places]
-        sentences = [(text, frozenset(terms(text))) for text in texts]
+        sentences = [(text, term_set(text)) for text in texts]
         features = sentence_features(query, question, item.paper, interaction, sentences, shelf.lexical)
         fits = features["similarity"] + WORDS * features["words"] + NUMBER * features["figure"]
         spans = [
