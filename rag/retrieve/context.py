@@ -17,6 +17,8 @@ from rag.types import Filters, Named, Paper, Query, Shape
 TURNS = 3
 # An answer of more papers than this is a topic to go on with, not a thing "it" can mean.
 SUBJECTS = 3
+# What a name may be called by.
+THINGS = frozenset("approach dataset data framework method model models network system technique".split())
 # Of so many papers of an answer "the one on ..." may be one.
 LARGEST_CHOICE = 12
 # A question without name or pronoun goes on about the papers of the last answer unless another paper of the shelf meets
@@ -120,8 +122,8 @@ def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: di
     ]
     topic = " ".join([query.topic, *before]) if len(own) < 3 else query.topic
     if others:
-        if refers and len(own) < 3:  # "which other papers mention that model?"
-            topic = " ".join([topic, *(name.name for name in previous.names)])
+        if refers and previous.names and not set(own) - THINGS:  # "which other papers mention that model?"
+            topic = f"papers on {previous.names[0].name}"
         return replace(query, topic=topic, excluded=subject if len(subject) <= SUBJECTS else ())
     if query.filters and not own and subject:  # "and from 2023?"
         return replace(query, topic=previous.topic, shape=previous.shape)

@@ -149,9 +149,22 @@ def _kept(
         kept = [item for item in kept if not missed(query, item)]
     if query.shape is Shape.LIST:
         kept += _of_alternatives(query, kept, retriever)
+        kept = _in_order(query, kept)
     likely = max((likelihood(item, pool) for item in kept[:2]), default=0.0)
     answered = asked_for or any(answers(item, pool) for item in kept[:2])
     return (kept if answered else []), (1.0 if asked_for else likely)
+
+
+def _in_order(query: Query, kept: list[Evidence]) -> list[Evidence]:
+    """As the question wants them sorted ("the newest papers on ..."); what has no such record comes last."""
+    order = query.order
+    if order is None:
+        return kept
+    known = [item for item in kept if getattr(item.paper, order.field) is not None]
+    known.sort(key=lambda item: getattr(item.paper, order.field), reverse=order.descending)
+    if order.limit:
+        return known[: order.limit] or kept[:1]
+    return [*known, *(item for item in kept if item not in known)]
 
 
 def _of_alternatives(query: Query, kept: list[Evidence], retriever: Retriever) -> list[Evidence]:

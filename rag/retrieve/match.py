@@ -96,7 +96,9 @@ def _met(
     pieces = np.zeros((cosines.shape[1], len(words)))
     for at, word in enumerate(words):
         pieces[list(word.rows), at] = 1 / len(word.rows)
-    verbatim = np.array([[word.stems <= own for word in words] for own in stems], dtype=bool).reshape(len(cosines), len(words))
+    verbatim = np.array([[word.stems <= own for word in words] for own in stems], dtype=bool).reshape(
+        len(cosines), len(words)
+    )
     return np.where(verbatim, 1.0, cosines @ pieces)
 
 
