@@ -84,9 +84,15 @@ def literal(text: str) -> str:
 
 
 def chat_text(text: str) -> str:
-    """An answer for the chat: paragraphs and bullets of our own making, everything else literal."""
-    lines = (("- " if line.startswith("- ") else "", line.removeprefix("- ").strip()) for line in text.split("\n"))
-    return "\n".join(bullet + literal(words) for bullet, words in lines)
+    """An answer for the chat: paragraphs, bullets and tables of our own making, everything else literal."""
+    return "\n".join(map(_chat_line, text.split("\n")))
+
+
+def _chat_line(line: str) -> str:
+    if line.startswith("| "):
+        cells = (cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split(" | "))
+        return f"| {' | '.join(cell if cell and set(cell) == {'-'} else literal(cell) for cell in cells)} |"
+    return ("- " if line.startswith("- ") else "") + literal(line.removeprefix("- ").strip())
 
 
 def reply(answer: Answer) -> str:

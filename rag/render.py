@@ -66,6 +66,8 @@ def _citation_line(citation: Citation, claim: Claim | None, color: bool) -> str:
 
 
 def _wrapped(line: str, width: int) -> str:
+    if line.startswith("| "):  # a row of a table stays one
+        return line
     indent = "  " if line.startswith("- ") else ""
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False) if len(line) > width else line
 
@@ -160,7 +162,13 @@ def to_markdown(answer: Answer) -> str:
         f"[{citation.number}] {_escaped(citation.paper.title)}{f' ({citation.paper.year})' if citation.paper.year else ''}: > {_escaped(readable(citation.quote))}"
         for citation in answer.citations
     ]
-    return "\n\n".join([_escaped(answer.text), *notes])
+    lines = [
+        f"| {' | '.join(_escaped(cell.strip()) for cell in line.strip('| ').split(' | '))} |"
+        if line.startswith("| ")
+        else _escaped(line)
+        for line in answer.text.split("\n")
+    ]
+    return "\n\n".join(["\n".join(lines), *notes])
 
 
 def _escaped(text: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from rag.answer.draft import DraftBuilder
-from rag.answer.wording import figures
+from rag.answer.wording import figures, quotation, short_name
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.retrieve.aspect import asks_figure
@@ -16,6 +17,8 @@ from rag.types import Draft, Evidence, Paper, Query, Role, Shape, Span
 ENOUGH, MOST_SENTENCES = 0.8, 3
 # A sentence of the problem gives way to one of what was done that is this share as likely.
 BOILERPLATE_SHARE = 0.5
+# A row of the table: characters of a name, figures of one quotation.
+NAME_WIDTH, CELL_FIGURES = 40, 4
 # Longer lists name the papers without quoting them.
 QUOTED = 25
 _OWN_WORK = re.compile(
@@ -96,9 +99,36 @@ def _likely(spans: Sequence[Span], most: int = MOST_SENTENCES) -> list[Span]:
 
 
 def _write_comparison(builder: DraftBuilder, evidence: Sequence[Evidence]) -> None:
-    for number, item in enumerate(evidence):
+    told = [(item, sorted(_likely(item.spans), key=lambda span: span.start)) for item in evidence]
+    _write_table(builder, told)
+    for number, (item, spans) in enumerate(told):
         builder.say(f"{chr(10) * 2 if number else ''}{label(item.paper)}:\n")
-        _quote_all(builder, item.paper, _likely(item.spans))
+        _quote_all(builder, item.paper, spans)
+
+
+def _write_table(builder: DraftBuilder, told: Sequence[tuple[Evidence, Sequence[Span]]]) -> None:
+    """Paper, year and the figures of what is quoted below, each with its citation; none where no two have figures.
+
+    Columns are padded, so that the table reads as one where Markdown is not rendered.
+    """
+    rows = [("paper", "year", "figures")]
+    for item, spans in told:
+        cells = []
+        for span in spans:
+            quoted = quotation(item.paper, span.start, span.end)
+            number = builder.cite(item.paper, quoted.start, quoted.end)
+            if found := list(dict.fromkeys(figures(readable(item.paper.abstract[quoted.start : quoted.end])))):
+                cells.append(f"{', '.join(found[:CELL_FIGURES])} [{number}]")
+        name = short_name(item.paper) or readable(item.paper.title)
+        name = textwrap.shorten(name.replace("|", "/"), NAME_WIDTH, placeholder=" ...")
+        rows.append((name, str(item.paper.year or ""), "; ".join(cells)))
+    if sum(bool(row[2]) for row in rows[1:]) < 2:
+        return
+    widths = [max(len(row[at]) for row in rows) for at in range(3)]
+    rows.insert(1, ("-" * widths[0], "-" * widths[1], "-" * widths[2]))
+    for row in rows:
+        builder.say(f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |\n")
+    builder.say("\n")
 
 
 def _quote_all(builder: DraftBuilder, paper: Paper, spans: Sequence[Span]) -> None:
