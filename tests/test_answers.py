@@ -95,6 +95,54 @@ def test_what_is_not_there_is_said(assistant, question):
     assert not answer.citations
 
 
+@pytest.mark.parametrize(
+    ("question", "detail"),
+    [
+        ("what learning rate did Heron use?", "a learning rate"),
+        ("how many epochs was CraneNet trained for?", "how many epochs"),
+        ("what licence is the Stork Compiler under?", "a licence"),
+        ("what did CraneNet score on ImageNet?", "ImageNet"),
+    ],
+)
+def test_a_paper_near_in_all_but_the_detail_is_no_answer(assistant, question, detail):
+    answer = assistant.ask(question)
+    assert answer.status == "abstained"
+    assert f"does not speak of {detail}" in answer.reason
+    assert not answer.citations
+
+
+@pytest.mark.parametrize("question", ["Heron vs Foobarium", "Foobarium versus Heron: which is faster?"])
+def test_a_side_that_is_not_on_the_shelf_is_said_beside_the_one_that_is(assistant, question):
+    answer = assistant.ask(question)
+    assert titles(answer) == ["Heron"]
+    assert "“Foobarium” is not a paper on this shelf." in answer.text
+
+
+def test_a_slip_is_mended_and_said(assistant):
+    answer = assistant.ask("which papers use rceordings of birds?")
+    assert titles(answer) == ["The Stork Compiler"]
+    assert "Read “rceordings” as “recordings”." in answer.text
+    assert "Read “" not in assistant.ask("which papers use recordings of birds?").text
+
+
+@pytest.mark.parametrize(
+    ("question", "papers", "said"),
+    [
+        ('which papers say "simmer for hours"?', ["CraneNet"], "simmer for hours"),
+        ('which papers on sorting say "in simulation only"?', ["Sorting Cards With Robot Arms"], "in simulation only"),
+        ('which papers on bird songs say "no such words"?', ["The Stork Compiler"], "exact words “no such words”"),
+    ],
+)
+def test_words_in_quotation_marks_are_found_as_they_stand(assistant, question, papers, said):
+    answer = assistant.ask(question)
+    assert titles(answer) == papers
+    assert said in " ".join([answer.text, *(citation.paper.abstract for citation in answer.citations)])
+
+
+def test_what_a_question_leaves_out_is_not_in_the_answer(assistant):
+    assert titles(assistant.ask("which papers are about sorting, but not with robot arms?")) == ["Heron"]
+
+
 def test_follow_ups_lean_on_the_answer_before(assistant):
     first = assistant.ask("what does Heron sort?")
     assert titles(assistant.ask("and how much memory does it save?", history=[first])) == ["Heron"]

@@ -112,6 +112,11 @@ def test_names_that_the_paper_does_not_have(question, names):
     assert strange_names(question, ["Marmot"], TEXT) == names
 
 
+def test_a_name_of_the_paper_need_not_stand_in_its_text():
+    assert strange_names("does QuuxNet-B cook? does QuuxNetB?", ["QuuxNet-B"], "A soup.") == []
+    assert strange_names("does QuuxNet-B cook?", ["SoupNet"], "A soup.") == ["QuuxNet-B"]
+
+
 @pytest.mark.parametrize(
     ("question", "names", "general"),
     [

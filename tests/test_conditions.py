@@ -75,7 +75,8 @@ def test_what_counts_no_authors_or_comments(question):
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("papers with 3 or more comments", ("gte", 3)),
+        ("papers with three or more comments", ("gte", 3)),
+        ("papers with 3 or more comments?", ("gte", 3)),
         ("papers that got at least two comments", ("gte", 2)),
         ("papers which received more than three comments", ("gt", 3)),
         ("papers with over 3 comments", ("gt", 3)),
@@ -95,6 +96,7 @@ def test_comments(question, expected):
     [
         ("papers from Acme Labs", "acme labs"),
         ("papers by ACME", "acme labs"),
+        ("anything from acme?", "acme labs"),
         ("acme's papers", "acme labs"),
         ("Acme Labs work on birds", "acme labs"),
         ("papers affiliated with acme", "acme labs"),
@@ -140,6 +142,8 @@ def test_what_is_recorded_at_all(question, expected):
         ("the single oldest paper", ("date", False, 1)),
         ("the earliest paper on birds", ("date", False, 1)),
         ("top five newest papers", ("date", True, 5)),
+        ("the three oldest papers", ("date", False, 3)),
+        ("top 5 most discussed papers", ("comment_count", True, 5)),
         ("the paper with the most authors", ("author_count", True, 1)),
         ("which paper has the longest author list?", ("author_count", True, 1)),
         ("papers with the largest teams", ("author_count", True, 1)),

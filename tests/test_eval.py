@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
 
 import pytest
 from fakes import CRANE, MARMOT, PAPERS, ZEBRA, open_shelf, write_jsonl
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
-from eval.cases import Case, read_cases, read_lines
-from eval.suites import score_answer
+from eval.cases import DATASETS, Case, read_cases, read_lines
+from eval.suites import Options, robustness, score_answer, with_typos
 from rag import cli
 from rag.errors import UsageError
 from rag.types import Answer, Citation, Claim, Verdict
@@ -324,3 +328,36 @@ def test_questions_have_defaults(tmp_path):
     (case,) = read_cases(write_jsonl(tmp_path / "q.jsonl", [{"question": "why?"}]))
     assert case == Case("1", "list", "why?", ())
     assert not math.isnan(score_answer(case, REFUSAL, 1.0).metrics["list_f1"])
+
+
+# --- robustness
+
+
+@given(st.lists(st.text("abcdé", max_size=12) | st.text(max_size=9), max_size=9).map(" ".join), st.text(max_size=5))
+def test_slips_are_the_same_for_a_seed_and_at_most_one_a_word(text, seed):
+    slipped = with_typos(text, seed)
+    assert slipped == with_typos(text, seed)
+    before, after = (re.findall(r"[^\W\d_]+|[\W\d_]+", part) for part in (text, slipped))
+    for old, new in zip(before, after, strict=True):
+        assert OSA.distance(old, new) <= (1 if re.fullmatch(r"[^\W\d_]{6,}", old) else 0)
+        assert (old[0], old[-1]) == (new[0], new[-1])
+
+
+def test_every_third_longer_word_slips():
+    text = "abcdefgh ijklmn opqrstu and vwxyzab cdefghi jklmnop"
+    for seed in "abcdef":
+        changed = [at for at, (old, new) in enumerate(zip(text.split(), with_typos(text, seed).split(), strict=True)) if old != new]  # fmt: skip
+        assert changed == [0, 4], seed  # the first and fourth of six letters or more
+    assert len({with_typos(text, seed) for seed in "abcdef"}) > 1
+
+
+def test_robustness_gives_the_figures_of_each_wording():
+    found = list(robustness(Options(limit=2)))
+    rows = list(read_lines(DATASETS / "paraphrases.jsonl", "id"))[:2]
+    assert [record.id for record in found] == [row["id"] for row in rows]
+    wordings = ("original", "typos", "keywords", "verbose", "british", "american", "paraphrases")
+    for record in found:
+        assert set(record.metrics) == {*(f"recall@5/{name}" for name in wordings), "jaccard/paraphrases"}
+        assert all(0 <= value <= 1 for value in record.metrics.values())
+        assert record.metrics["recall@5/original"] == 1
+        assert record.detail["wordings"]["typos"] != record.detail["wordings"]["original"]

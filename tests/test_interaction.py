@@ -1,6 +1,7 @@
 """How the words of a question meet those of papers: late interaction against brute force, and word by word."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_neighbours_do_not_reach_from_one_paper_into_the_next(read, tokens):
 @given(st.lists(st.integers(0, 2**31 - 1), max_size=9))
 def test_neighbours_are_told_apart(ids):
     found = neighbours(np.array(ids, np.uint32)).tolist()
-    pairs = list(zip(ids, ids[1:], strict=False))
+    pairs = list(itertools.pairwise(ids))
     assert len(found) == len(pairs)
     assert len(set(found)) == len(set(pairs))
 

@@ -78,3 +78,48 @@ def test_holds_agrees_with_the_text():
 def test_words(text, expected):
     found = words(text)
     assert [word.rstrip("×") for word in found] == [word.rstrip("×") for word in expected]
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [
+        ("optimise", "optimize"), ("optimisation", "optimization"), ("generalising", "generalizing"), ("tokenisers", "tokenizers"),
+        ("analyse", "analyze"), ("colours", "colors"), ("behavioural", "behavioral"), ("labelled", "labeled"), ("modelling", "modeling"),
+        ("travellers", "travelers"), ("centre", "center"), ("metres", "meters"), ("catalogue", "catalog"), ("dialogues", "dialogs"),
+    ],
+)  # fmt: skip
+def test_british_and_american_spelling_are_one_term(british, american):
+    assert terms(british) == terms(american)
+    index = LexicalIndex.build([Paper("1", "", f"we {british} here"), Paper("2", "", f"we {american} here"), Paper("3", "", "x")])  # fmt: skip
+    scores = index.scores(terms(american))
+    assert scores[0] == scores[1] > scores[2] == 0
+    assert index.df(*terms(british)) == 2
+
+
+@pytest.mark.parametrize(("one", "other"), [("four", "for"), ("wise", "wize"), ("hour", "hor"), ("our", "or"), ("call", "cal"), ("rise", "rize"), ("tour", "tor")])  # fmt: skip
+def test_short_words_are_not_respelled(one, other):
+    assert terms(one) != terms(other) or terms(one) == []
+
+
+WORDS = st.sampled_from(["linear", "attention", "bird", "hand", "fast", "finches"])
+
+
+@given(st.lists(st.lists(WORDS, max_size=6), max_size=8), st.lists(WORDS, max_size=3, unique=True))
+def test_rows_are_those_of_the_papers_with_every_term(texts, query):
+    wanted = terms(" ".join(query))
+    index = LexicalIndex.build([Paper(str(number), "", " ".join(text)) for number, text in enumerate(texts)])
+    held = [row for row, text in enumerate(texts) if set(query) <= set(text)] if query else []
+    assert index.rows(wanted).tolist() == held
+    assert index.rows([*wanted, "unknown"]).tolist() == []
+
+
+@given(
+    st.lists(st.lists(WORDS, max_size=6), max_size=4), st.sampled_from("abfhlx"), st.integers(0, 7), st.integers(0, 12)
+)
+def test_terms_like_have_the_first_letter_and_the_length(texts, first, shortest, longest):
+    index = LexicalIndex.build([Paper(str(number), "", " ".join(text)) for number, text in enumerate(texts)])
+    vocabulary = {term for text in texts for term in terms(" ".join(text))}
+    expected = {term for term in vocabulary if term.startswith(first) and shortest <= len(term) <= longest}
+    found = index.terms_like(first, shortest, longest)
+    assert set(found) == expected
+    assert len(found) == len(expected)

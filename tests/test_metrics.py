@@ -12,6 +12,7 @@ from eval.metrics import (
     balanced_accuracy,
     calibration_error,
     estimate,
+    jaccard,
     ndcg,
     paired_p,
     precision_recall_f1,
@@ -131,3 +132,17 @@ def test_balanced_accuracy_and_calibration():
     assert calibration_error([1, 0], [1.0, 0.0]) == 0
     assert calibration_error([0, 0, 1, 1], [0.75, 0.75, 0.75, 0.75]) == pytest.approx(0.25)
     assert calibration_error([1, 0], [0.0, 1.0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("ab", "ab", 1), ("ab", "bc", 1 / 3), ("abcd", "a", 0.25), ("aab", "ab", 1), ("a", "b", 0), ("a", "", 0), ("", "", 1)],
+)  # fmt: skip
+def test_jaccard_by_hand(one, other, expected):
+    assert jaccard(one, other) == pytest.approx(expected)
+
+
+@given(st.sets(KEYS), st.sets(KEYS))
+def test_jaccard_has_no_sides_and_is_one_for_equal_sets_only(one, other):
+    assert 0 <= jaccard(one, other) == jaccard(other, one) <= 1
+    assert (jaccard(one, other) == 1) is (one == other)

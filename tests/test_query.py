@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from rag.config import Settings
 from rag.index.shelf import Shelf
-from rag.retrieve.conditions import read_conditions
-from rag.retrieve.context import Turn, understand
+from rag.retrieve.context import MARGIN, Turn, understand
+from rag.retrieve.evidence import gather
 from rag.retrieve.query import content_words, understand_alone
+from rag.retrieve.retriever import Retriever
 from rag.types import Organization, Paper, Shape, paper_id
 
 HERON, CRANE, STORK = (
@@ -60,6 +61,17 @@ def alone(shelf, question):
         ("compare sorting and cooking", Shape.COMPARE),
         ("how many papers are about birds?", Shape.COUNT),
         ("what did Heron report in 2021?", Shape.FACT),
+        ("is cooking slow?", Shape.YES_NO),
+        ("does Heron sort integers?", Shape.YES_NO),
+        ("did CraneNet win, and why?", Shape.YES_NO),
+        ("are there papers on birds?", Shape.LIST),
+        ("how does Heron sort integers?", Shape.HOW),
+        ("why do meals simmer?", Shape.HOW),
+        ("Heron: how does it sort?", Shape.HOW),
+        ("how fast is Heron?", Shape.FACT),
+        ("how long do meals simmer?", Shape.FACT),
+        ("what is Heron, and how does it sort?", Shape.FACT),
+        ("Heron vs Foobarium", Shape.COMPARE),
     ],
 )
 def test_shape(shelf, question, shape):
@@ -80,47 +92,6 @@ def test_shape(shelf, question, shape):
 )
 def test_names(shelf, question, papers):
     assert [paper for name in alone(shelf, question).names for paper in name.papers] == [paper.id for paper in papers]
-
-
-@pytest.mark.parametrize(
-    ("question", "conditions"),
-    [
-        ("papers from 2021", [("year", "eq", 2021)]),
-        ("papers since 2021", [("year", "gte", 2021)]),
-        ("anything after 2021?", [("year", "gt", 2021)]),
-        ("papers before 2021", [("year", "lt", 2021)]),
-        ("papers between 2019 and 2021", [("year", "gte", 2019), ("year", "lte", 2021)]),
-        ("papers from 2019-2021", [("year", "gte", 2019), ("year", "lte", 2021)]),
-        ("2023 or later", [("year", "gte", 2023)]),
-        ("2023 papers", [("year", "eq", 2023)]),
-        ("papers from May 2021", [("date", "gte", "2021-05-01"), ("date", "lte", "2021-05-31")]),
-        ("what was published in october 2024", [("date", "gte", "2024-10-01"), ("date", "lte", "2024-10-31")]),
-        ("papers between March and May 2022", [("date", "gte", "2022-03-01"), ("date", "lte", "2022-05-31")]),
-        ("single-author papers", [("author_count", "eq", 1)]),
-        ("papers with more than ten authors", [("author_count", "gt", 10)]),
-        ("papers with 5 to 7 authors", [("author_count", "gte", 5), ("author_count", "lte", 7)]),
-        ("papers by Acme Labs", [("organization", "eq", "acme labs")]),
-        ("anything from acme?", [("organization", "eq", "acme labs")]),
-        ("papers with three or more comments", [("comment_count", "gte", 3)]),
-        ("a result on 2048 tokens", []),
-    ],
-)
-def test_conditions(question, conditions):
-    assert list(read_conditions(question, ["acme acme labs"]).filters.conditions) == conditions
-
-
-@pytest.mark.parametrize(
-    ("question", "field", "descending", "limit"),
-    [
-        ("what is the newest paper?", "date", True, 1),
-        ("the three oldest papers", "date", False, 3),
-        ("which paper has the most authors", "author_count", True, 1),
-        ("top 5 most discussed papers", "comment_count", True, 5),
-    ],
-)
-def test_order(question, field, descending, limit):
-    order = read_conditions(question, []).order
-    assert (order.field, order.descending, order.limit) == (field, descending, limit)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +137,98 @@ def test_follow_ups(shelf, earlier, question, expected):
             assert reading.filters.conditions == (("year", "eq", 2021),)
         case _:
             assert reading == alone(shelf, question)
+
+
+# --- follow-ups that neither name a paper nor point at one
+
+
+def follow(shelf, question, *earlier):
+    """The likeliest reading of a question asked after an answer of these papers, and the papers it is answered from."""
+    turn = Turn("what was asked before?", tuple(paper.id for paper in earlier))
+    readings = understand(question, shelf, [turn])
+    kept = gather(readings, Retriever(shelf))[1].kept
+    return readings[0], [item.paper.id for item in kept]
+
+
+@pytest.mark.parametrize(
+    ("question", "earlier", "meant"),
+    [
+        ("how much memory is saved?", [HERON], HERON),
+        ("how long do meals simmer?", [CRANE], CRANE),
+        ("how long do meals simmer?", [HERON], CRANE),  # another meets its words better
+        ("does slow cooking need less time?", [HERON], CRANE),  # even where the last one has something to say of it
+        ("how are integers sorted in linear time?", [CRANE], HERON),
+        ("is linear time reached?", [CRANE, HERON], HERON),  # of several the one that is meant
+        ("what does the one on meals plan?", [HERON, CRANE, STORK], CRANE),
+        ("what does the one about sorting save?", [CRANE, HERON], HERON),
+        ("the cooking one: how long does it take?", [HERON, CRANE], CRANE),
+        ("what does the other paper on meals do?", [HERON], CRANE),
+    ],
+)
+def test_which_paper_an_unnamed_question_goes_on_about(shelf, question, earlier, meant):
+    assert follow(shelf, question, *earlier)[1] == [meant.id]
+
+
+def test_such_a_question_may_be_about_the_last_answer_within_a_margin(shelf):
+    reading, _ = follow(shelf, "how much memory is saved?", HERON)
+    assert (reading.perhaps, reading.margin) == ((HERON.id,), MARGIN)
+    assert not alone(shelf, "how much memory is saved?").perhaps
+    assert not follow(shelf, "how much memory does CraneNet save?", HERON)[0].perhaps  # it names its paper
+    assert not follow(shelf, "which papers from 2021 save memory?", HERON)[0].perhaps  # and this its conditions
+    assert not follow(shelf, "how much memory is saved?")[0].perhaps  # of an answer without papers
+
+
+def test_the_other_one_is_none_of_the_last_answer(shelf):
+    reading, _ = follow(shelf, "what does the other paper on meals do?", HERON)
+    assert (reading.excluded, reading.perhaps) == ((HERON.id,), ())
+
+
+@pytest.mark.parametrize("question", ["leave out the cooking one. what remains?", "leave out the cooking one"])
+def test_what_is_left_out_of_the_last_answer(shelf, question):
+    reading, kept = follow(shelf, question, HERON, CRANE, STORK)
+    assert (reading.carried, reading.without, reading.topic) == ((HERON.id, CRANE.id, STORK.id), ("cooking",), "")
+    assert set(kept) == {HERON.id, STORK.id}
+
+
+# --- words in quotation marks, what is left out, names the shelf does not have
+
+
+@pytest.mark.parametrize(
+    ("question", "quoted"),
+    [
+        ('which papers say "linear time"?', ("linear time",)),
+        ("“simmer for hours” and «nests»", ("simmer for hours", "nests")),
+        ('what does "of the" mean?', ()),
+        ("what is Heron's \"time", ()),
+        ("sorting", ()),
+    ],
+)
+def test_words_in_quotation_marks(shelf, question, quoted):
+    assert alone(shelf, question).quoted == quoted
+
+
+def test_what_is_left_out_is_no_topic(shelf):
+    query = alone(shelf, "papers on meals from 2024, but not for birds")
+    assert (content_words(query.topic), query.without) == (["meals"], ("birds",))
+    assert query.filters.conditions == (("year", "eq", 2024),)
+
+
+@pytest.mark.parametrize(
+    ("question", "strangers"),
+    [
+        ("Heron vs Foobarium", ("Foobarium",)),
+        ("Foobarium versus Heron: which is faster?", ("Foobarium",)),
+        ("compare sorting with Foobarium", ("Foobarium",)),
+        ("compare Heron to QuuxNet", ("QuuxNet",)),
+        ("Heron vs CraneNet", ()),
+        ("Heron vs Compiler", ()),  # a word of the shelf
+        ("Heron vs foobarium", ()),  # not written as a name
+        ("what do Heron and Foobarium do?", ()),  # nothing is compared
+        ("Foobarium vs Quuxling", ()),
+    ],
+)
+def test_names_beside_that_of_a_paper_which_the_shelf_does_not_have(shelf, question, strangers):
+    assert alone(shelf, question).strangers == strangers
 
 
 def test_content_words_leave_the_scaffold_out():

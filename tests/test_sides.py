@@ -85,6 +85,16 @@ def test_each_half_brings_its_paper_in_the_order_asked(retriever, topic, papers)
     assert [item.paper.id for item in found] == [one.id for one in papers]
 
 
+@pytest.mark.parametrize("topic", ["sheet music or meal recipes and zebra stripes", "zebra stripes and private notes and sheet music"])  # fmt: skip
+def test_of_several_ways_to_part_the_one_is_taken_whose_halves_are_met_best(retriever, topic):
+    def best(text):
+        return retriever.search(Query(text, text), 1)[0].score
+
+    ways = [best(left) + best(right) for left, right in partings(topic)]
+    assert len(set(ways)) > 1
+    assert sum(item.score for item in described_sides(Query(topic, topic), retriever)) == pytest.approx(max(ways))
+
+
 def test_two_halves_about_one_paper_do_not_bring_it_twice(retriever):
     topic = "zebra stripes versus striped zebras"
     found = [item.paper.id for item in described_sides(Query(topic, topic), retriever)]

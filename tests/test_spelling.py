@@ -61,8 +61,9 @@ def test_a_slip_in_a_word_that_asks_is_mended_though_no_abstract_has_it(shelf, s
     "question",
     [
         "is there a slowdown, a speedup or a breakdown?",  # made of words
-        "backprop and handwritten digits",
+        "do houseflies, other than horseflies, see stripes?",  # and these though one letter parts them
         "which transformers hallucinate about volcanoes?",  # the encoder knows them
+        "printed medals, primate inference and summer houses",  # and these, though painted meals simmer on the shelf
         "photosynthesis of sunflowers, labelled outdoors",  # the shelf has them
         "labeled colors",  # in the other spelling
         "bloorptastic zzyzzyvaq",  # near nothing

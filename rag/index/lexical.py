@@ -72,12 +72,6 @@ def terms(text: str) -> list[str]:
     return stems
 
 
-@lru_cache(maxsize=16_384)
-def term_set(text: str) -> frozenset[str]:
-    """The terms of a sentence; the same ones are looked at question after question."""
-    return frozenset(terms(text))
-
-
 @lru_cache(maxsize=65_536)
 def _american(word: str) -> str:
     for pattern, replacement in _SPELLINGS:

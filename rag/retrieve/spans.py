@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import WORD, LexicalIndex, term_set, terms
+from rag.index.lexical import WORD, LexicalIndex, terms
 from rag.index.shelf import Shelf
 from rag.ingest.repair import readable
 from rag.ingest.roles import roles
@@ -40,21 +41,30 @@ def with_spans(query: Query, evidence: Sequence[Evidence], question: EncodedQues
     met = interact(question, [tokens[item.paper.id] for item in evidence])
     ranked = []
     for item, interaction in zip(evidence, met, strict=True):
-        places = split_sentences(item.paper.abstract)
-        texts = [readable(item.paper.abstract[start:end]) for start, end in places]
-        sentences = [(text, term_set(text)) for text in texts]
+        places, sentences, played = read_abstract(item.paper.abstract)
         features = sentence_features(query, question, item.paper, interaction, sentences, shelf.lexical)
         fits = features["similarity"] + WORDS * features["words"] + NUMBER * features["figure"]
         spans = [
             Span(start, end, float(fit), part, float(probability))
-            for (start, end), fit, part, probability in zip(
-                places, fits, roles(texts), choice(features, CHOICE), strict=True
-            )
+            for (start, end), fit, part, probability in zip(places, fits, played, choice(features, CHOICE), strict=True)
         ]
         ordered = tuple(sorted(spans, key=lambda span: (-span.probability, span.start)))
         found = match(query, question, item.paper, interaction, sentences, shelf.lexical)
         ranked.append(replace(item, similarity=interaction.similarity, match=found, spans=ordered))
     return ranked
+
+
+@lru_cache(maxsize=4_096)
+def read_abstract(
+    abstract: str,
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, frozenset[str]], ...], tuple[Role, ...]]:
+    """The sentences of an abstract: their half-open offsets, how they read with their stems, and their parts.
+
+    Kept for the papers that were looked at last: a conversation goes on about the same ones.
+    """
+    places = tuple(split_sentences(abstract))
+    texts = [readable(abstract[start:end]) for start, end in places]
+    return places, tuple((text, frozenset(terms(text))) for text in texts), tuple(roles(texts))
 
 
 def choice(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
@@ -91,7 +101,7 @@ def sentence_features(
         "first": np.array([float(at == 0) for at in range(count)]),
         "length": np.log([len(text.split()) + 1 for text in texts]) if texts else np.zeros(0),
     }
-    played = roles(texts)
+    played = read_abstract(paper.abstract)[2]
     features |= {part.value: np.array([float(one is part) for one in played]) for part in Role}
     asked = sorts_asked(query.question)
     for name in CHOICE:
