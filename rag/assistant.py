@@ -253,7 +253,7 @@ def _answer(question: str, gathered: Gathered, checked: Checked, timings: dict[s
 def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) -> Answer:
     reason = gathered.reason or "the language model found no answer in the papers that were retrieved"
     nearest = list({item.paper.id: item for item in (*gathered.kept, *gathered.nearest)}.values())[:SUGGESTIONS]
-    text = f"{NOT_SAID}: {reason}."
+    text = "\n\n".join((f"{NOT_SAID}: {reason}.", *gathered.notes))
     if nearest:
         text += "\n\nNearest papers, which may help:\n" + "\n".join(
             f"- {readable(item.paper.title)}" for item in nearest

@@ -266,11 +266,14 @@ class Ledger:
                 values.append(json.dumps(list(value)))
             elif field in FIELDS and operator == "known":
                 where.append(f"{FIELDS[field]} IS {'NOT ' if value else ''}NULL")
-            elif field not in FIELDS or operator not in OPERATORS:
+            elif field not in FIELDS or (operator not in OPERATORS and (field, operator) != ("year", "in")):
                 raise UsageError(
                     f"unknown filter {field} {operator}",
                     hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}, known",
                 )
+            elif field == "year" and operator == "in":
+                where.append("year IN (SELECT value FROM json_each(?))")
+                values.append(json.dumps(list(value)))
             elif field in ("year", "author_count", "comment_count") and not isinstance(value, int):
                 raise UsageError(f"filter {field} needs a whole number, not {value!r}")
             elif field == "organization":

@@ -25,7 +25,7 @@ _THINGS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\bhow (?:many|much)((?: {_WORD}){{1,4}})",
-        rf"\b(?:number|amount|size|share|percentage|proportion|fraction) of ((?:{_WORD} ?){{1,3}})",
+        rf"\b(?:number|amount|share|percentage|proportion|fraction) of ((?:{_WORD} ?){{1,3}})",
         rf"\b(?:what|which)((?: {_WORD}){{1,5}})",
         r"\b(?:what|which|how (?:big|large|long|high)) (?:is|are|was|were) (?:the |its |their |a )?((?:[\w'%+./-]+ ){0,4}?[\w'%+./-]+)"
         r"(?= (?:of|for|in|on|that|used|at|with|when|to|does|did)\b|[?.,]|$)",
@@ -100,11 +100,11 @@ def strange_names(question: str, known: Sequence[str], text: str) -> list[str]:
     return [
         name
         for word in WORD.findall(question)
-        if looks_like_name(name := re.sub(r"['’]s$", "", word))
+        if looks_like_name(name := re.sub(r"(?:['’]s|-(?:like|based|style|type|level|sized?|class))$", "", word))
         and (found := key(name)) not in own
         and found.removesuffix("s") not in GENERAL
         and found not in held
-        and not any(part in GENERAL or (len(part) > 2 and part in held) for part in map(key, name.split("-")))
+        and not all(part in GENERAL or (len(part) > 2 and part in held) for part in map(key, name.split("-")))
     ]
 
 

@@ -16,8 +16,8 @@ NUMBERS = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
     )
 }
-NUMBERS |= {"twenty": 20, "thirty": 30, "a": 1, "single": 1, "no": 0}
-_N = rf"(\d+|{'|'.join(NUMBERS)})"
+NUMBERS |= {"twenty": 20, "thirty": 30}
+_N = rf"(\d+|{'|'.join(NUMBERS)})(?!\w)"
 _AUTHORS = r"(?:co-?)?authors?\b"
 _PEOPLE = (
     rf"(?:{_AUTHORS}|(?:people|persons?|researchers?|scientists?|writers?|names?)\b(?: on the (?:byline|author list))?)"
@@ -33,14 +33,15 @@ _TEAMS = tuple(
     re.compile(rf"(?<!\w){pattern}", re.IGNORECASE)
     for pattern in (
         rf"(?:(?:that |which )?(?:has|have|having|with|w/|by|of|lists?|names?|counts?|credits?|(?:were |was )?(?:written|authored|made|signed) by) )?(?:between )?{_AMOUNT}[- ]{_PEOPLE}",
-        rf"(?:(?:written|authored|made) )?(?:by )?(?:big |large |small )?(?:teams?|groups?|author (?:lists?|counts?|teams?)|numbers? of authors|bylines?)(?: of| with|:| is| are)? ?\(?{_AMOUNT}\)?(?: {_PEOPLE})?",
+        rf"(?:(?:written|authored|made) )?(?:by )?(?:big |large |small )?(?:teams?|author (?:lists?|counts?|teams?|groups?)|groups? of authors|numbers? of authors|bylines?)(?: of| with|:| is| are)? ?\(?{_AMOUNT}\)?(?: {_PEOPLE}|(?=\s+(?:in|from|on|about|since|before|after|with|and|that|who)\b|\s*(?:[^\s\w+]|$)|\s\s))",
     )
 )
 _ALONE = re.compile(
-    rf"(?<!\w)(?:(?:that |which )?(?:has|have|with|by|were written by|was written by|written by) )?(?:(?:just |only )?(?:a |an |one )?(?:single|sole|lone|solo|one|only)[- ](?:{_AUTHORS}|authored|person\b)|(?:written |published )?(?:all )?alone\b|by (?:just |only )?one (?:person|author)\b)",
+    rf"(?<!\w)(?<!than )(?<!least )(?<!over )(?:(?:that |which )?(?:has|have|with|by|were written by|was written by|written by) )?(?:just |only )?(?:a |an |one )?(?:(?:single|sole|lone|solo|one|only)[- ](?:{_AUTHORS}|authored)|(?<=by )(?:just |only )?(?:a )?(?:single|one|lone) (?:person|researcher)\b)"
+    r"|\b(?:written|authored|published|wrote|done) (?:all )?alone\b|\bby (?:just |only )?(?:a )?(?:single|one|lone) (?:person|researcher)\b",
     re.IGNORECASE,
 )
-_DUOS = re.compile(r"(?<!\w)(?:author )?(duos?|pairs?|trios?)\b(?: of authors)?:?(?=.*\b(?:author|people|byline|wr[io])|$)", re.IGNORECASE)  # fmt: skip
+_DUOS = re.compile(r"(?<!\w)(?:author )?(duos?|trios?)\b(?: of (?:authors|people)|(?=[:.,?!]|$))|\bpairs? of (?:authors|people|researchers)\b|\bauthor pairs?\b", re.IGNORECASE)  # fmt: skip
 _SORTED = re.compile(
     r"\b(?:sorted |ordered |ranked |arranged )?by (?:the |their )?(?:publication )?(date|year|age|headcount|team size|number of (?:authors|comments)|(?:author|comment) count)s?(?: of authors)?\b|\b(chronological)(?:ly)?(?: order)?\b",
     re.IGNORECASE,
@@ -50,7 +51,7 @@ _SORT_FIELDS = {
     "team": "author_count", "comment": "comment_count",
 }  # fmt: skip
 _DIRECTION = re.compile(
-    r"\b(?:sort|order|rank|arrange)(?:ed)?\b|,? ?\b(?:(?:newest|latest|most recent|oldest|earliest|fewest|most|smallest|largest|biggest) (?:ones? )?first|ascending|descending|chronologically)\b",
+    r"\b(?:sort|order|rank|arrange)(?:ed)?\b|,? ?\b(?:(?:newest|latest|most recent|oldest|earliest|fewest|most|smallest|largest|biggest) (?:ones? |teams? |author lists? )?first|ascending|descending|chronologically)\b",
     re.IGNORECASE,
 )
 _RISING = re.compile(r"\b(?:oldest|earliest|fewest|smallest|lowest)\b|\bascending\b|\bchronological", re.IGNORECASE)
@@ -145,21 +146,23 @@ def _author_counts(text: str) -> tuple[str, list[Condition]]:
             )
             return _without(text, found), [("author_count", operator, first)]
     if found := _DUOS.search(text):
-        return _without(text, found), [("author_count", "eq", 3 if found[1].casefold().startswith("trio") else 2)]
+        return _without(text, found), [("author_count", "eq", 3 if found[0].casefold().count("trio") else 2)]
     return text, []
 
 
 def _comments(text: str) -> tuple[str, list[Condition]]:
-    """`with more than 3 comments`, `at least one comment`, `that received comments`."""
+    """`with more than 3 comments`, `at least one comment`, `that received comments`, `without comments`."""
     if found := re.search(
-        rf"(?:(?:that |which )?(?:have|having|with|has|received|got|drew|attracted)) (?:(more than|over|at least|exactly) )?(?:{_N} |any )?(or more )?comments?\b",
-        text,
-        re.IGNORECASE,
+        r"\b(?:without|(?:that |which )?(?:have|has|with) no) (?:any )?comments?\b", text, re.IGNORECASE
     ):
-        operator = {"more than": "gt", "over": "gt", "exactly": "eq"}.get(
-            (found[1] or "").casefold(), "gte" if found[1] or found[3] or not found[2] else "eq"
-        )
-        return _without(text, found), [("comment_count", operator, number(found[2]) if found[2] else 1)]
+        return _without(text, found), [("comment_count", "eq", 0)]
+    having = r"(?:(?:that |which )?(?:have|having|with|has|received|got|drew|attracted))"
+    if found := re.search(rf"(?:{having} )?{_AMOUNT} comments?\b", text, re.IGNORECASE):
+        compared = (found["compared"] or "").casefold()
+        operator = "gte" if found["after"] else _OPERATORS.get(compared, "eq")
+        return _without(text, found), [("comment_count", operator, number(found[2]))]
+    if found := re.search(rf"{having} (?:any |some |a )?comments?\b", text, re.IGNORECASE):
+        return _without(text, found), [("comment_count", "gte", 1)]
     return text, []
 
 
@@ -190,9 +193,7 @@ def _order(text: str) -> tuple[str, Order | None]:
             rf"(?<!\w)(?:the |our )?(?:top )?(?:{_N} )?(?:{pattern})(?!\w)(?! first)", text, re.IGNORECASE
         ):
             after = re.match(rf"\s*{_N}\b", text[found.end() :])
-            counted = (
-                found[1] if found[1] and found[1].casefold() not in ("a", "single") else after[1] if after else None
-            )
+            counted = found[1] or (after[1] if after else None)
             plural = re.search(r"\bpapers\b|\bones\b", text) and not counted and field in ("date", "comment_count")
             limit = number(counted) if counted else 5 if plural else 1
             rest = text[found.end() + (after.end() if after and not found[1] else 0) :]

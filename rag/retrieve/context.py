@@ -48,7 +48,7 @@ _THAT_CLAUSE = re.compile(
 )
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _ORDINAL = re.compile(
-    rf"\bthe ({'|'.join(_ORDINALS)})(?: one| paper| of (?:them|those|these))?(?=[?.!,:;]|$| -| (?:do|does|did|say|says|is|was|has|about|report|use)\b)",
+    rf"\bthe ({'|'.join(_ORDINALS)})(?:(?: one| paper| of (?:them|those|these))\b|(?=[?.!,:;]|$| -| (?:do|does|did|say|says|is|was|has|about|report|use)\b))",
     re.IGNORECASE,
 )
 _SINGULAR = re.compile(r"\b(?:it|its|itself|this|that|he|she)\b", re.IGNORECASE)

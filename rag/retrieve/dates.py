@@ -11,7 +11,7 @@ Condition = tuple[str, str, object]
 
 MONTHS = [name.casefold() for name in calendar.month_name]  # January is 1
 _MONTH = rf"(?:{'|'.join(MONTHS[1:])}|sept|{'|'.join(name[:3] for name in MONTHS[1:])})\.?"
-_YEAR = r"(?:(?:19[5-9]|20[0-4])\d|['’]\d\d)(?!\d|[.,]\d|%|\s*(?:tokens|words|papers? (?:in all|in total)|questions|examples))"
+_YEAR = r"(?:(?:19[5-9]|20[0-4])\d|['’]\d\d)(?!\d|[.,]\d|%|\s*(?:tokens|words|images|samples|examples|steps|sentences|hours|users|questions|pairs|documents|clips|frames|epochs|iterations|points|languages|classes|items|records|gpus|people|participants|patients|papers? (?:in all|in total))\b)"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 # The point in time: a year, a month with or (within a range) without one, a day, an ISO date.
 _POINT = (
@@ -22,7 +22,7 @@ _VERB = (
     r"(?:(?:that |which )?(?:were |was |are |is |have been |has been )?(?:published|released|written|dated|posted|appeared|appearing"
     r"|came out|come out|coming out|submitted|out|made) )?"
 )
-_TO = r"(?:-|–|—|and|to|until|till|through|thru|up to)"
+_TO = r"(?:-|–|—|to|until|till|through|thru|up to)"
 _AFTERWARDS = r"(?:onwards?|on|and (?:later|after|newer|onwards?|since|up)|or (?:later|newer|after|onwards?))"
 _UP_TO = r"(?:and|or) (?:earlier|before|older)"
 
@@ -30,7 +30,9 @@ _UP_TO = r"(?:and|or) (?:earlier|before|older)"
 _RULES = tuple(
     (bound, re.compile(rf"(?<![\w-]){_VERB}{pattern}", re.IGNORECASE))
     for bound, pattern in (
+        ("between", rf"(?:between|from) (?:the years )?({_POINT}) and ({_POINT})(?: \((?:both )?incl\w*\)| inclusive)?"),
         ("between", rf"(?:between |from |in |of )?(?:the years )?({_POINT}) ?{_TO} ?({_POINT})(?: \((?:both )?incl\w*\)| inclusive)?"),
+        ("either", rf"(?:in |from |of )?({_YEAR}) (?:or|and|/) ({_YEAR})"),
         ("since", rf"(?:since|starting(?: in| from| with)?|as of|no earlier than|not (?:before|older than)|on or after) ({_POINT})(?: {_AFTERWARDS})?"),
         ("since", rf"(?:in |from |dated )?({_POINT}) {_AFTERWARDS}\b"),
         ("until", rf"(?:no later than|not (?:after|later than|newer than)|until|up to|till|through|on or before|by(?: the end of)?) ({_POINT})"),
@@ -39,8 +41,8 @@ _RULES = tuple(
         ("until", rf"(?:in |from )?({_POINT}) {_UP_TO}\b"),
         ("in", rf"(?:in|from|of|during|dated|on|within|throughout)(?: the)? ({_POINT})(?: (?:date|year))?"),
         ("in", rf"(?:the )?({_POINT})(?='?s? (?:ones?\b|dates?\b|(?:[\w-]+ ){{0,4}}(?:papers?|works?|publications?|articles?|abstracts?|surveys?|reviews?|preprints?)\b))(?: ones?| dates?)?"),
-        ("in", rf"(?<=[, (])(?:year:? )?({_YEAR})(?=[ ,)?.!]*$)|^({_YEAR})$"),
         ("in", rf"\b({_MONTH},? (?:of )?{_YEAR})"),
+        ("in", rf"(?:(?<=, )|(?<=\())(?:year:? )?({_YEAR})(?=[ ,)?.!]*$)|\b(?:year:? |papers )({_YEAR})(?=[ ,)?.!]*$)|^({_YEAR})$"),
     )
 )  # fmt: skip
 
@@ -94,6 +96,8 @@ def _conditions(bound: str, points: list[str], today: datetime.date) -> list[Con
         "high": high.year if years else high.last,
         "before": low.year if years else low.first,
     }
+    if bound == "either":
+        return [("year", "in", (low.year, high.year))]
     if bound in ("between", "in"):
         if years and low.year == high.year:
             return [("year", "eq", low.year)]
@@ -128,7 +132,9 @@ def _span(point: str, other: _Span | None, today: datetime.date) -> _Span | None
     return _month(year_said, month, int(day_said[1]) if day_said else None)
 
 
-def _month(year: int, month: int, day: int | None) -> _Span:
+def _month(year: int, month: int, day: int | None) -> _Span | None:
+    if day and day > calendar.monthrange(year, month)[1]:
+        return None
     if day:
         return _Span(f"{year}-{month:02d}-{day:02d}", f"{year}-{month:02d}-{day:02d}", None)
     return _Span(f"{year}-{month:02d}-01", f"{year}-{month:02d}-31", None)

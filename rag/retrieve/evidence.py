@@ -41,7 +41,8 @@ def gather(readings: Sequence[Query], retriever: Retriever) -> tuple[Query, Gath
     or else the first reading with the reason why not."""
     tried: list[tuple[Query, Gathered]] = []
     for query in _ordered(readings, retriever):
-        tried.append((query, _gather(query, retriever)))
+        found = _gather(query, retriever)
+        tried.append((query, replace(found, notes=(*query.notes, *found.notes))))
         if tried[-1][1].kept:
             return tried[-1]
     return tried[0]
@@ -89,11 +90,12 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
     kept, likely = _kept(query, pool, named, retriever)
     if not kept:
         nearest = tuple(named or pool)[:SUGGESTIONS]
-        return Gathered(nearest=nearest, reason=_not_covered(query, nearest, bool(named)), likelihood=likely)
+        reason = _not_covered(query, nearest, bool(named))
+        return Gathered(nearest=nearest, reason=reason, notes=(*notes, *_collisions(query)), likelihood=likely)
     return Gathered(
         kept=tuple(kept),
         nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS],
-        notes=(*query.notes, *notes, *_collisions(query)),
+        notes=(*notes, *_collisions(query)),
         likelihood=likely,
     )
 
@@ -226,7 +228,7 @@ def named_evidence(query: Query, retriever: Retriever) -> tuple[Evidence, ...]:
 
 def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
     found = retriever.search(query, query.order.limit if query.order and query.order.limit else 10_000)
-    found = [item for item in found if not is_left_out(item.paper, query.without)]
+    found = _without(query, found, retriever)
     if not found:
         return Gathered(reason=_nothing_passes(query))
     if query.field and all(getattr(item.paper, query.field) is None for item in found):
@@ -240,7 +242,17 @@ def _by_metadata(query: Query, retriever: Retriever) -> Gathered:
             notes.append(
                 f"{unknown} {'paper has' if unknown == 1 else 'papers have'} no record of {what} and cannot be counted."
             )
-    return Gathered(kept=tuple(found), notes=(*query.notes, *notes))
+    return Gathered(kept=tuple(found), notes=tuple(notes))
+
+
+def _without(query: Query, found: list[Evidence], retriever: Retriever) -> list[Evidence]:
+    """The papers but for what the question leaves out: of an earlier answer at least the one that fits it best."""
+    rest = [item for item in found if not is_left_out(item.paper, query.without)]
+    if query.without and query.carried and len(rest) == len(found) > 1:
+        phrase = " ".join(query.without)
+        worst = retriever.search(Query(phrase, phrase, carried=query.carried), 1)
+        rest = [item for item in found if item.paper.id not in {one.paper.id for one in worst}]
+    return rest
 
 
 def _nothing_passes(query: Query) -> str:
@@ -249,7 +261,7 @@ def _nothing_passes(query: Query) -> str:
 
 def describe(filters: Filters) -> str:
     """The conditions in words: `year >= 2023, organization: microsoft`."""
-    signs = {"eq": "=", "gte": "≥", "lte": "≤", "gt": ">", "lt": "<", "known": "known:"}
+    signs = {"in": "one of", "eq": "=", "gte": "≥", "lte": "≤", "gt": ">", "lt": "<", "known": "known:"}
     return ", ".join(
         f"{field.replace('_', ' ')} {signs.get(operator, operator)} {value}"
         for field, operator, value in filters.conditions

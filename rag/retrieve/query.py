@@ -73,16 +73,19 @@ _SPELLED_OUT = {
     "ssm": "state space model", "vlm": "vision-language model", "vqa": "visual question answering",
 }  # fmt: skip
 _SHORT = re.compile(rf"\b({'|'.join(_SPELLED_OUT)})s?\b", re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“”«]([^\"“”«»]{3,120})[\"“”»]")
+_QUOTED = re.compile(r"[\"“«]([^\"“”«»]{1,120})[\"”»]")
 _WITHOUT = re.compile(
     r"(?:^|[,;(]|\bbut\b|\band\b|[.?!-] )\s*(?:(?:that |which )?(?:are|is) )?(?:not|no|nothing|skip|leave out|excluding|except(?: for)?|other than)\b"
     r" ?(?:(?:for|about|on|in|the|any|those|studies of|just|only) )*([\w' /-]+?)(?: (?:ones?|papers?|please|itself))*(?=[.,;?!)]|$)"
-    r"|(?<=[\w)] )(?:other than|except(?: for)?|excluding) (?:(?:the|studies of|those|about|on) )*([\w' /-]+?)(?: (?:ones?|papers?|itself))*(?=[.,;?!)]|$)",
+    r"|(?<=[\w)] )(?:other than|except(?: for)?|excluding) (?:(?:the|studies of|those|about|on) )*([\w' /-]+?)(?: (?:ones?|papers?|itself))*(?=[.,;?!)]|$)"
+    r"|(?<=[\w)] )(?:(?:that |which )?(?:are|is|do|does) )?not (?:on|about|for|concerned with|related to|dealing? with) (?:(?:the|those) )*([\w' /-]+?)(?=[.,;?!)]|$)"
+    r"|^(?:now |and |please )*(?:without|leave out|skip|drop|ignore) (?:the )?([\w' /-]+?)(?: (?:ones?|papers?))+(?=[.,;?!) ]|$)",
     re.IGNORECASE,
 )
 # A name beside a name: "bert2BERT or CLP-Transfer".
+_NAME = r"[\w'.+-]*\w\+?(?:\(\))?"
 _TWO_NAMES = re.compile(
-    r"([\w'.+-]*\w\+?(?:\(\))?),? (?:or|and|vs\.?|versus|against|than|with|to|(?:stack|measure) up (?:against|to))(?: of| the)? ([\w'.+-]*\w)"
+    rf"(?<![\w-])({_NAME}),? (?:or|and|vs\.?|versus|against|than|with|to|from|(?:compares?|compared|stacks? up|measures? up) (?:to|with|against))(?= (?:of |the )?({_NAME}))"
 )
 # A name shared by more papers than this is a word of the field, not a name.
 SENSES = 3
@@ -91,7 +94,7 @@ SENSES = 3
 def understand_alone(question: str, shelf: Shelf) -> Query:
     """What `question` asks for, taken by itself."""
     asked, notes = respelled(" ".join(question.split()), shelf)
-    quoted = tuple(found[1] for found in _QUOTED.finditer(asked) if content_words(found[1]))
+    quoted = tuple(found[1] for found in _QUOTED.finditer(asked) if len(found[1]) > 2 and content_words(found[1]))
     whole, without = left_out(asked)
     query = replace(_read(whole, shelf), quoted=quoted, without=without, notes=notes)
     return replace(query, question=asked) if query.question != asked else query
@@ -99,7 +102,7 @@ def understand_alone(question: str, shelf: Shelf) -> Query:
 
 def left_out(asked: str) -> tuple[str, tuple[str, ...]]:
     """The question without what it leaves out ("... but not for vision"), and that."""
-    found = [(match[1] or match[2]).strip() for match in _WITHOUT.finditer(asked)]
+    found = [next(filter(None, match.groups())).strip() for match in _WITHOUT.finditer(asked)]
     rest = " ".join(_WITHOUT.sub(" ", asked).split())
     return (rest, tuple(found)) if found else (asked, ())
 

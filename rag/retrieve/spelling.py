@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from rapidfuzz.distance import OSA
+
 from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
 from rag.ingest.names import key, looks_like_name
@@ -21,6 +23,8 @@ _ASKING = tuple(
 _WORD = re.compile(r"[^\W\d_]{6,}")
 # Letters that may differ (Damerau-Levenshtein): one, and two in long words.
 _LONG = 9
+# Stems of the shelf whose words are looked at.
+LIKELY = 8
 
 
 def respelled(question: str, shelf: Shelf) -> tuple[str, tuple[str, ...]]:
@@ -68,20 +72,19 @@ def _known(word: str, shelf: Shelf) -> bool:
 
 def _meant(word: str, shelf: Shelf) -> str | None:
     """The word of the shelf that is meant, as the first paper that has it writes it."""
-    stem = next(iter(terms(word)), word)
     if asking := _nearest(word, _ASKING):
         return asking
-    found = _nearest(stem, shelf.lexical.terms_like(stem[0], len(stem) - 2, len(stem) + 2))
-    if found is None:
-        return None
-    row = shelf.lexical.rows([found])[0]
-    paper = next(iter(shelf.ledger.papers([shelf.lexical.ids[row]]).values()))
-    return _nearest(word, {own for own in words(f"{paper.title} {paper.abstract}") if terms(own) == [found]})
+    stem = next(iter(terms(word)), word)
+    near = shelf.lexical.terms_like(stem[0], len(stem) - 4, len(stem) + 2)
+    # Slips near the end of a word change its stem: the words are compared, not the stems.
+    likely = sorted(near, key=lambda other: (OSA.distance(stem, other), other))[:LIKELY]
+    rows = [shelf.lexical.rows([term])[0] for term in likely]
+    papers = shelf.ledger.papers([shelf.lexical.ids[row] for row in rows])
+    written = {own for paper in papers.values() for own in words(f"{paper.title} {paper.abstract}")}
+    return _nearest(word, {own for own in written if own[:1] == word[:1] and set(terms(own)) <= set(likely)})
 
 
 def _nearest(word: str, among: Iterable[str]) -> str | None:
-    from rapidfuzz.distance import OSA
-
     allowed = 2 if len(word) >= _LONG else 1
     scored = [(OSA.distance(word, other, score_cutoff=allowed), other) for other in sorted(among)]
     distance, best = min(scored, default=(99, ""))
