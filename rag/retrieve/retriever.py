@@ -19,10 +19,10 @@ from rag.types import Evidence, Filters, Paper, Query
 # + PHRASE * neighbouring words: additive, so that it keeps an absolute scale, which reciprocal rank fusion loses
 # together with 1.5 points of nDCG@10. The cosine is the mean of that of the nearest passage and that of the paper's
 # mean vector. The weights are flat around these values (`eval/LOG.md`).
-LEXICAL, LATE, SENTENCE, PHRASE = 0.4, 0.75, 0.5, 0.15
+LEXICAL, LATE, SENTENCE, PHRASE = 0.4, 0.75, 0.5, 0.2
 # Pseudo-relevance feedback: the question's vector moves this far towards the best papers, weighed by how far each
 # is behind the best.
-FEEDBACK_PAPERS, FEEDBACK, SHARPNESS = 5, 0.6, 8.0
+FEEDBACK_PAPERS, FEEDBACK, SHARPNESS = 5, 0.5, 8.0
 # Candidates of each leg; what one leg did not score for a candidate of the other is filled in exactly.
 CANDIDATES = 100
 # Passages asked of Chroma for CANDIDATES papers: a paper has about three.
