@@ -119,7 +119,7 @@ class Assistant:
         query = Query(asked, asked, filters=to_filters(filters))
         # Where neither words nor meaning meet there is nothing to show.
         found = [item for item in retriever.search(query, k) if item.lexical > 0 or item.cosine > 0.3]
-        return retriever.with_spans(query, found)
+        return retriever.with_spans(query, found, matched=False)
 
     def check(self, text: str) -> list[Finding]:
         """Each sentence of a text against the papers of the shelf: the best quote and the verdict."""

@@ -46,7 +46,7 @@ def shelf(tmp_path_factory):
 def test_ask_prints_answer_quotes_and_verdicts(shelf):
     done = attest("ask", "what does Heron sort?", "--shelf", shelf)
     assert done.returncode == 0, done.stderr
-    assert "We present Heron, which sorts integers in linear time." in done.stdout
+    assert "The authors “present Heron, which sorts integers in linear time." in done.stdout
     assert "✓ supported" in done.stdout
     assert done.stderr == ""
 

@@ -183,9 +183,8 @@ def test_papers_carried_from_an_earlier_answer_are_the_only_ones(retriever):
     ("wanted", "share"), [(["zebra"], 1), (["zebra", "volcano"], None), (["volcano"], 0), ([], 0), (["meal"], 0)]
 )
 def test_coverage_is_a_share_of_information(retriever, wanted, share):
-    found = retriever.coverage(wanted, ZEBRA.id)
+    (found,) = retriever._coverage(wanted, [ZEBRA.id])
     assert 0 < found < 0.5 if share is None else found == share  # the rarer word weighs more
-    assert retriever.coverage(["zebra"], "unknown") == 0
 
 
 def test_gain_counts_only_what_is_new(retriever):

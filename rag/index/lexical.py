@@ -93,6 +93,8 @@ class LexicalIndex:
         self._vocabulary, self._starts, self._rows, self._weights = vocabulary, starts, rows, weights
         self.ids = ids
         self.row_of = {key: row for row, key in enumerate(ids)}
+        self._rarity = _idf(np.diff(starts), len(ids))
+        self._unknown = float(_idf(np.zeros(1), len(ids))[0])
 
     @classmethod
     def build(cls, papers: Iterable[Paper]) -> LexicalIndex:
@@ -177,7 +179,8 @@ class LexicalIndex:
 
     def idf(self, term: str) -> float:
         """ln(1 + (n - df + 1/2) / (df + 1/2)); an unknown term has df 0."""
-        return float(_idf(np.array([self.df(term)]), len(self.ids))[0])
+        number = self._vocabulary.get(term)
+        return self._unknown if number is None else float(self._rarity[number])
 
     def holds(self, row: int, term: str) -> bool:
         """Whether the paper in `row` has the term."""

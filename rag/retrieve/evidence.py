@@ -149,12 +149,12 @@ def _kept(
     )
     if query.shape.tells_one_thing and not general and not query.carried:
         kept = [item for item in kept if not missed(query, item)]
-    if query.shape is Shape.LIST:
-        kept += _of_alternatives(query, kept, retriever)
-        kept = _in_order(query, kept)
     likely = max((likelihood(item, pool) for item in kept[:2]), default=0.0)
     answered = asked_for or any(answers(item, pool) for item in kept[:2])
-    return (kept if answered else []), (1.0 if asked_for else likely)
+    if query.shape is Shape.LIST and (told := _of_alternatives(query, retriever)):
+        kept = list({item.paper.id: item for item in (*(kept if answered else ()), *told)}.values())
+        answered = True
+    return (_in_order(query, kept) if answered else []), (1.0 if asked_for else likely)
 
 
 def _in_order(query: Query, kept: list[Evidence]) -> list[Evidence]:
@@ -169,16 +169,14 @@ def _in_order(query: Query, kept: list[Evidence]) -> list[Evidence]:
     return [*known, *(item for item in kept if item not in known)]
 
 
-def _of_alternatives(query: Query, kept: list[Evidence], retriever: Retriever) -> list[Evidence]:
-    """What each of the things that a list asks for by "or" adds, where the shelf answers for it alone."""
-    added: dict[str, Evidence] = {}
+def _of_alternatives(query: Query, retriever: Retriever) -> list[Evidence]:
+    """What answers for each of the things that a list asks for by "or", where the shelf does."""
+    told: list[Evidence] = []
     for topic in alternatives(query.topic):
-        alone = replace(query, topic=topic, question=topic)
-        pool = search_pool(alone, retriever)
+        pool = search_pool(replace(query, topic=topic, question=topic), retriever)
         if pool and answers(pool[0], pool):
-            added |= {item.paper.id: item for item in keep(pool) if not is_left_out(item.paper, query.without)}
-    taken = {item.paper.id for item in kept}
-    return [item for key, item in added.items() if key not in taken]
+            told += [item for item in keep(pool) if not is_left_out(item.paper, query.without)]
+    return told
 
 
 def _sides(query: Query, pool: list[Evidence], named: tuple[Evidence, ...], retriever: Retriever) -> list[Evidence]:

@@ -24,9 +24,9 @@ LEXICAL, LATE, SENTENCE, PHRASE = 0.4, 0.75, 0.5, 0.2
 # is behind the best.
 FEEDBACK_PAPERS, FEEDBACK, SHARPNESS = 5, 0.5, 8.0
 # Candidates of each leg; what one leg did not score for a candidate of the other is filled in exactly.
-CANDIDATES = 100
-# Passages asked of Chroma for CANDIDATES papers: a paper has about three.
-PASSAGES = 4 * CANDIDATES
+CANDIDATES = 60
+# Passages asked of Chroma for CANDIDATES papers: a paper has about three. Twice as many of both change no figure.
+PASSAGES = 200
 # Papers whose words meet the question's one by one.
 RERANKED = 50
 # Up to so many papers that pass a filter are scored exactly, without Chroma.
@@ -96,13 +96,13 @@ class Retriever:
         scores = self._fused(question, found, limit)
         best = sorted(range(len(found)), key=lambda row: (-scores[row], found.ids[row]))[:limit]
         papers = self._shelf.ledger.papers([found.ids[row] for row in best])
-        cosines = found.cosines(question.vector)
+        cosines, coverage = found.cosines(question.vector), self._coverage(wanted, [found.ids[row] for row in best])
         return [
             Evidence(
                 papers[found.ids[row]], float(scores[row]), float(cosines[row]), float(found.lexical[row]),
-                self.coverage(wanted, found.ids[row]), kinship=kin,
+                covered, kinship=kin,
             )
-            for row, kin in zip(best, found.kinship(best), strict=True)
+            for row, kin, covered in zip(best, found.kinship(best), coverage, strict=True)
         ]  # fmt: skip
 
     def _fused(self, question: EncodedQuestion, found: _Candidates, limit: int) -> NDArray[np.float64]:
@@ -135,15 +135,15 @@ class Retriever:
         moved = vector + FEEDBACK * (weights / weights.sum()) @ found.means[leaders]
         return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
-    def coverage(self, wanted: Sequence[str], paper_id: str) -> float:
-        """The share of the terms' idf mass whose terms stand in the paper, in [0, 1]; 0 without terms."""
+    def _coverage(self, wanted: Sequence[str], ids: Sequence[str]) -> list[float]:
+        """For each paper the share of the terms' idf mass whose terms it has, in [0, 1]; 0 without terms."""
         index = self._shelf.lexical
         weights = {term: index.idf(term) for term in wanted}
-        row = index.row_of.get(paper_id)
-        total = sum(weights.values())
-        if row is None or not total:
-            return 0.0
-        return sum(weight for term, weight in weights.items() if index.holds(row, term)) / total
+        total = sum(weights.values()) or 1.0
+        return [
+            sum(weight for term, weight in weights.items() if index.holds(index.row_of[key], term)) / total
+            for key in ids
+        ]
 
     def gain(self, topic: str, paper_id: str, taken: Sequence[str]) -> float:
         """The share of the topic's idf mass that stands in the paper and in none of those taken."""
@@ -161,9 +161,10 @@ class Retriever:
         """How many papers of the shelf have no value of a metadata field."""
         return self._shelf.ledger.count_without(field)
 
-    def with_spans(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """The same evidence, each paper with its sentences, best for the topic first."""
-        return with_spans(query, evidence, self._read(query.topic), self._shelf) if evidence else []
+    def with_spans(self, query: Query, evidence: Sequence[Evidence], *, matched: bool = True) -> list[Evidence]:
+        """The same evidence, each paper with its sentences, best for the topic first, and how its words match
+        (which a plain search can do without)."""
+        return with_spans(query, evidence, self._read(query.topic), self._shelf, matched) if evidence else []
 
     def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
         """The papers of these ids."""

@@ -20,7 +20,7 @@ from rag.retrieve.aspect import asks_figure, sorts_asked, thing_asked
 from rag.retrieve.interaction import EncodedQuestion, Interaction, interact
 from rag.retrieve.match import match, met_by_sentence, names_said
 from rag.retrieve.scaffold import content_words
-from rag.types import Evidence, Paper, Query, Role, Span
+from rag.types import Evidence, Match, Paper, Query, Role, Span
 
 # How well a sentence fits: max-sim + WORDS * words + NUMBER * (a figure where one is asked for).
 WORDS, NUMBER = 0.3, 0.3
@@ -32,7 +32,9 @@ CHOICE = {"similarity": 8.16, "words": 1.11, "figure": 3.12, "met": 2.67, "thing
 Array = NDArray[np.float64]
 
 
-def with_spans(query: Query, evidence: Sequence[Evidence], question: EncodedQuestion, shelf: Shelf) -> list[Evidence]:
+def with_spans(
+    query: Query, evidence: Sequence[Evidence], question: EncodedQuestion, shelf: Shelf, matched: bool = True
+) -> list[Evidence]:
     """The same evidence, each paper with its sentences, the likeliest to answer first, and how its words match.
 
     A sentence's words were encoded within their passage, so that "it" is read with what it stands for.
@@ -41,30 +43,52 @@ def with_spans(query: Query, evidence: Sequence[Evidence], question: EncodedQues
     met = interact(question, [tokens[item.paper.id] for item in evidence])
     ranked = []
     for item, interaction in zip(evidence, met, strict=True):
-        places, sentences, played = read_abstract(item.paper.abstract)
-        features = sentence_features(query, question, item.paper, interaction, sentences, shelf.lexical)
-        fits = features["similarity"] + WORDS * features["words"] + NUMBER * features["figure"]
-        spans = [
-            Span(start, end, float(fit), part, float(probability))
-            for (start, end), fit, part, probability in zip(places, fits, played, choice(features, CHOICE), strict=True)
-        ]
-        ordered = tuple(sorted(spans, key=lambda span: (-span.probability, span.start)))
-        found = match(query, question, item.paper, interaction, sentences, shelf.lexical)
-        ranked.append(replace(item, similarity=interaction.similarity, match=found, spans=ordered))
+        places, sentences = read_abstract(item.paper.abstract)
+        fits = _fits(question, interaction, sentences, shelf.lexical)
+        found, spans = Match(), [Span(*place, score=float(fit)) for place, fit in zip(places, fits, strict=True)]
+        if matched:
+            features = sentence_features(query, question, item.paper, interaction, sentences, shelf.lexical)
+            played, odds = parts(item.paper.abstract), choice(features, CHOICE)
+            spans = [
+                replace(span, role=part, probability=float(p))
+                for span, part, p in zip(spans, played, odds, strict=True)
+            ]
+            found = match(query, question, item.paper, interaction, sentences, shelf.lexical)
+        spans.sort(key=lambda span: (-span.probability, -span.score, span.start))
+        ranked.append(replace(item, similarity=interaction.similarity, match=found, spans=tuple(spans)))
     return ranked
+
+
+def _fits(
+    question: EncodedQuestion,
+    interaction: Interaction,
+    sentences: Sequence[tuple[str, frozenset[str]]],
+    index: LexicalIndex,
+) -> Array:
+    """How well each sentence fits: comparable between papers."""
+    figure = NUMBER * asks_figure(question.text)
+    shares = np.array(_word_shares(question.text, [stems for _, stems in sentences], index))
+    figures = np.array([figure * bool(re.search(r"\d", text)) for text, _ in sentences])
+    return np.asarray(_similar(question, interaction, len(sentences)) + WORDS * shares + figures)
 
 
 @lru_cache(maxsize=4_096)
 def read_abstract(
     abstract: str,
-) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, frozenset[str]], ...], tuple[Role, ...]]:
-    """The sentences of an abstract: their half-open offsets, how they read with their stems, and their parts.
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, frozenset[str]], ...]]:
+    """The sentences of an abstract: their half-open offsets, and how they read with their stems.
 
     Kept for the papers that were looked at last: a conversation goes on about the same ones.
     """
     places = tuple(split_sentences(abstract))
     texts = [readable(abstract[start:end]) for start, end in places]
-    return places, tuple((text, frozenset(terms(text))) for text in texts), tuple(roles(texts))
+    return places, tuple((text, frozenset(terms(text))) for text in texts)
+
+
+@lru_cache(maxsize=4_096)
+def parts(abstract: str) -> tuple[Role, ...]:
+    """The part of each sentence of an abstract."""
+    return tuple(roles([text for text, _ in read_abstract(abstract)[1]]))
 
 
 def choice(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
@@ -101,7 +125,7 @@ def sentence_features(
         "first": np.array([float(at == 0) for at in range(count)]),
         "length": np.log([len(text.split()) + 1 for text in texts]) if texts else np.zeros(0),
     }
-    played = read_abstract(paper.abstract)[2]
+    played = parts(paper.abstract)
     features |= {part.value: np.array([float(one is part) for one in played]) for part in Role}
     asked = sorts_asked(query.question)
     for name in CHOICE:
