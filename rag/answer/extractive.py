@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Sequence
 
 from rag.answer.draft import DraftBuilder
-from rag.answer.wording import figures, quotation, short_name
+from rag.answer.wording import figures, quotation
+from rag.ingest.names import short_name
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.retrieve.aspect import asks_figure
@@ -119,7 +120,8 @@ def _write_table(builder: DraftBuilder, told: Sequence[tuple[Evidence, Sequence[
             number = builder.cite(item.paper, quoted.start, quoted.end)
             if found := list(dict.fromkeys(figures(readable(item.paper.abstract[quoted.start : quoted.end])))):
                 cells.append(f"{', '.join(found[:CELL_FIGURES])} [{number}]")
-        name = short_name(item.paper) or readable(item.paper.title)
+        title = readable(item.paper.title)
+        name = short_name(title) or title
         name = textwrap.shorten(name.replace("|", "/"), NAME_WIDTH, placeholder=" ...")
         rows.append((name, str(item.paper.year or ""), "; ".join(cells)))
     if sum(bool(row[2]) for row in rows[1:]) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag.ingest.names import LONGEST_NAME
+from rag.ingest.names import short_name
 from rag.ingest.repair import readable
 from rag.types import Paper
 
@@ -34,12 +34,6 @@ class Quotation:
     lead: str = ""
 
 
-def short_name(paper: Paper) -> str | None:
-    """The name before the title's colon ("LoLCATs"), or None."""
-    head, colon, _ = readable(paper.title).partition(": ")
-    return head if colon and len(head.split()) <= LONGEST_NAME else None
-
-
 def quotation(paper: Paper, start: int, end: int) -> Quotation:
     """A sentence without what ties it to the one before: linking words are left out, and a pronoun for the authors
     or for what the paper presents is told in words of ours, before the quotation mark."""
@@ -48,7 +42,7 @@ def quotation(paper: Paper, start: int, end: int) -> Quotation:
         at = link.end()
     if we := _WE.match(paper.abstract, at, end):
         return Quotation(we.end(), end, "The authors ")
-    if (it := _IT.match(paper.abstract, at, end)) and (name := short_name(paper)):
+    if (it := _IT.match(paper.abstract, at, end)) and (name := short_name(readable(paper.title))):
         return Quotation(it.end(), end, f"{name} ")
     return Quotation(at, end)
 

@@ -36,6 +36,12 @@ def names(paper: Paper) -> set[str]:
     }
 
 
+def short_name(title: str) -> str | None:
+    """The name before a title's colon ("LoLCATs"), or None."""
+    head, colon, _ = title.partition(": ")
+    return head if colon and len(head.split()) <= LONGEST_NAME else None
+
+
 def looks_like_name(word: str) -> bool:
     """Whether a part between hyphens has a capital or digit after its first character: LoLCATs, mGPT, KNN-LM, int8."""
     return any(re.search(r"(?<=.)[A-Z0-9]", part) and re.search("[A-Za-z]", part) for part in word.split("-"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from rag.types import Role
 
@@ -46,7 +45,6 @@ _OWN = re.compile(
 _BEGUN = {Role.RESOURCE: 0.0, Role.RESULT: 0.0, Role.DATA: 0.0, Role.METHOD: 0.5, Role.PROBLEM: -2.0}
 
 
-@lru_cache(maxsize=65_536)
 def role(sentence: str, place: float, begun: bool) -> Role:
     """The part of a sentence.
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.index.shelf import Shelf
-from rag.ingest.names import LONGEST_NAME
+from rag.ingest.names import short_name
 from rag.retrieve.aspect import WHOLE
 from rag.retrieve.query import understand_alone
 from rag.retrieve.scaffold import content_words
-from rag.types import Filters, Named, Paper, Query, Shape
+from rag.types import Filters, Named, Query, Shape
 
 # How many turns back a question may refer; older ones are forgotten.
 TURNS = 3
@@ -85,7 +85,7 @@ def understand(
         # "which of those are from 2024?" has no topic of its own; the question before it has.
         previous = next((one for one in earlier if one.topic and not _THOSE.search(one.question)), earlier[0])
         subject = next((turn.papers for turn in reversed(history[-TURNS:]) if turn.papers), ())
-        called = {key: _short_name(paper) for key, paper in shelf.ledger.papers(subject).items()}
+        called = {key: short_name(paper.title) or paper.title for key, paper in shelf.ledger.papers(subject).items()}
         described = bool(subject and not alone.names and not alone.without and _DESCRIBED.search(question))
         if described and _OTHERS.search(question):
             return (replace(alone, excluded=subject, filters=alone.filters.and_also(filters)),)
@@ -153,11 +153,6 @@ def _about(query: Query, names: dict[str, str]) -> Query:
         topic=f"{', '.join(names.values())}: {query.topic}",
         shape=Shape.FACT if query.shape is Shape.LIST else query.shape,
     )
-
-
-def _short_name(paper: Paper) -> str:
-    head, colon, _ = paper.title.partition(": ")
-    return head if colon and len(head.split()) <= LONGEST_NAME else paper.title
 
 
 def _with_first(names: tuple[Named, ...], subject: tuple[str, ...]) -> tuple[Named, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,45 +16,71 @@ from rag.retrieve.aspect import asks_figure, thing_asked
 from rag.retrieve.interaction import EncodedQuestion, Interaction, QuestionWord
 from rag.types import Match, Paper, Query
 
+# Sentences of an abstract as they read, each with its stems.
+Sentences = Sequence[tuple[str, frozenset[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """The words of a question, but for names of the paper, as the sentences of the paper meet them.
+
+    A word meets a text with 1 where the text has its stem, or else with the best cosine of its pieces there: `each`
+    (sentences x words). `rarity` (sums to 1) is how rare the words are on the shelf, `wanted` which of them say what is
+    asked for, `figures` which sentences have a figure, and `figure` whether one is asked for.
+    """
+
+    words: Sequence[QuestionWord]
+    rarity: NDArray[np.float64]
+    each: NDArray[np.float64]
+    wanted: Sequence[int]
+    figures: NDArray[np.bool_]
+    figure: bool
+
+    @classmethod
+    def read(
+        cls,
+        query: Query,
+        question: EncodedQuestion,
+        paper: Paper,
+        interaction: Interaction,
+        sentences: Sentences,
+        index: LexicalIndex,
+    ) -> Meeting:
+        """Of the question as understood, and its topic encoded, with a paper."""
+        names = _names_said(query, paper)
+        words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
+        rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
+        thing = {word.casefold() for word in WORD.findall(thing_asked(query.question))}
+        return cls(
+            words,
+            rarity / rarity.sum() if words else rarity,
+            _met_by_sentence(words, interaction, sentences),
+            [at for at, word in enumerate(words) if word.text.casefold() in thing],
+            has_figure(sentences),
+            asks_figure(query.question),
+        )
+
+
+def has_figure(sentences: Sentences) -> NDArray[np.bool_]:
+    """Which sentences have a figure."""
+    return np.array([bool(re.search(r"\d", text)) for text, _ in sentences], dtype=bool)
+
 
 def match(
-    query: Query,
-    question: EncodedQuestion,
-    paper: Paper,
-    interaction: Interaction,
-    sentences: Sequence[tuple[str, frozenset[str]]],
-    index: LexicalIndex,
+    query: Query, paper: Paper, interaction: Interaction, sentences: Sentences, index: LexicalIndex, meeting: Meeting
 ) -> Match:
-    """Compare.
-
-    A word meets a text with 1 where the text has its stem, or else with the best cosine of its pieces there.
-
-    Args:
-        query: the question as understood.
-        question: its topic, encoded.
-        paper: the paper.
-        interaction: of the two.
-        sentences: each sentence of the abstract as it reads, with its stems.
-        index: for how rare a word is on the shelf.
-    """
-    names = names_said(query, paper)
-    words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
+    """How the words of the paper meet those of the question."""
+    words, rarity, each, wanted = meeting.words, meeting.rarity, meeting.each, meeting.wanted
     if not words:
         return Match(named=float(bool(query.names)))
     title = readable(paper.title)
     stems = frozenset().union(*(own for _, own in sentences), terms(title))
-    rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
-    rarity /= rarity.sum()
     weights = np.array([word.weight for word in words]) + 1e-6
     whole = _met(words, interaction.cosines.max(axis=0, initial=0.0)[None], [stems])[0]
-    each = met_by_sentence(words, interaction, sentences)
     best = int(np.argmax(each @ weights)) if len(each) else -1
     single = each[best] if best >= 0 else np.zeros(len(words))
     own = sentences[best][1] if best >= 0 else frozenset[str]()
-    thing = {word.casefold() for word in WORD.findall(thing_asked(query.question))}
-    wanted = [at for at, word in enumerate(words) if word.text.casefold() in thing]
-    figure = asks_figure(query.question)
-    figures = np.array([bool(re.search(r"\d", text)) for text, _ in sentences], dtype=bool)
+    figure, figures = meeting.figure, meeting.figures
     text = " ".join((title, *(said for said, _ in sentences))).casefold()
     return Match(
         words=float(whole @ rarity),
@@ -75,7 +102,7 @@ def match(
     )
 
 
-def names_said(query: Query, paper: Paper) -> set[str]:
+def _names_said(query: Query, paper: Paper) -> set[str]:
     """Words that only say which paper is meant."""
     said = [name.name for name in query.names]
     if query.names and not any(said):
@@ -102,8 +129,8 @@ def _met(
     return np.where(verbatim, 1.0, cosines @ pieces)
 
 
-def met_by_sentence(
-    words: Sequence[QuestionWord], interaction: Interaction, sentences: Sequence[tuple[str, frozenset[str]]]
+def _met_by_sentence(
+    words: Sequence[QuestionWord], interaction: Interaction, sentences: Sentences
 ) -> NDArray[np.float64]:
     """How well each sentence meets each word (sentences x words)."""
     best = np.zeros((len(sentences), interaction.cosines.shape[1]), dtype=np.float32)

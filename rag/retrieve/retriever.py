@@ -12,7 +12,7 @@ from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
 from rag.retrieve.interaction import EncodedQuestion, interact
 from rag.retrieve.scaffold import content_words
-from rag.retrieve.spans import read_abstract, sentence_features, with_spans
+from rag.retrieve.spans import sentence_features, with_spans
 from rag.types import Evidence, Filters, Paper, Query
 
 # score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim with the paper + SENTENCE * max-sim with its best sentence
@@ -174,7 +174,7 @@ class Retriever:
         """What the choice among a paper's sentences looks at; for `eval.fit`."""
         question = self._read(query.topic)
         met = interact(question, [self._shelf.ledger.tokens([paper.id])[paper.id]])[0]
-        return sentence_features(query, question, paper, met, read_abstract(paper.abstract)[1], self._shelf.lexical)
+        return sentence_features(query, question, paper, met, self._shelf.lexical)
 
     def saying(self, phrase: str) -> list[str]:
         """Ids of the papers that have these words in a row in title or abstract, in order of arrival."""

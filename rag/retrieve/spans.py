@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,14 +10,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import WORD, LexicalIndex, terms
+from rag.index.lexical import LexicalIndex, terms
 from rag.index.shelf import Shelf
 from rag.ingest.repair import readable
 from rag.ingest.roles import roles
 from rag.ingest.sentences import split_sentences
-from rag.retrieve.aspect import asks_figure, sorts_asked, thing_asked
+from rag.retrieve.aspect import asks_figure, sorts_asked
 from rag.retrieve.interaction import EncodedQuestion, Interaction, interact
-from rag.retrieve.match import match, met_by_sentence, names_said
+from rag.retrieve.match import Meeting, Sentences, has_figure, match
 from rag.retrieve.scaffold import content_words
 from rag.types import Evidence, Match, Paper, Query, Role, Span
 
@@ -44,32 +43,32 @@ def with_spans(
     ranked = []
     for item, interaction in zip(evidence, met, strict=True):
         places, sentences = read_abstract(item.paper.abstract)
-        fits = _fits(question, interaction, sentences, shelf.lexical)
+        basics = _basics(question, interaction, sentences, shelf.lexical)
+        figures = asks_figure(question.text) * has_figure(sentences)
+        fits = basics["similarity"] + WORDS * basics["words"] + NUMBER * figures
         found, spans = Match(), [Span(*place, score=float(fit)) for place, fit in zip(places, fits, strict=True)]
         if matched:
-            features = sentence_features(query, question, item.paper, interaction, sentences, shelf.lexical)
+            meeting = Meeting.read(query, question, item.paper, interaction, sentences, shelf.lexical)
+            features = _features(query, item.paper, sentences, meeting, basics)
             played, odds = parts(item.paper.abstract), choice(features, CHOICE)
             spans = [
                 replace(span, role=part, probability=float(p))
                 for span, part, p in zip(spans, played, odds, strict=True)
             ]
-            found = match(query, question, item.paper, interaction, sentences, shelf.lexical)
+            found = match(query, item.paper, interaction, sentences, shelf.lexical, meeting)
         spans.sort(key=lambda span: (-span.probability, -span.score, span.start))
         ranked.append(replace(item, similarity=interaction.similarity, match=found, spans=tuple(spans)))
     return ranked
 
 
-def _fits(
-    question: EncodedQuestion,
-    interaction: Interaction,
-    sentences: Sequence[tuple[str, frozenset[str]]],
-    index: LexicalIndex,
-) -> Array:
-    """How well each sentence fits: comparable between papers."""
-    figure = NUMBER * asks_figure(question.text)
-    shares = np.array(_word_shares(question.text, [stems for _, stems in sentences], index))
-    figures = np.array([figure * bool(re.search(r"\d", text)) for text, _ in sentences])
-    return np.asarray(_similar(question, interaction, len(sentences)) + WORDS * shares + figures)
+def _basics(
+    question: EncodedQuestion, interaction: Interaction, sentences: Sentences, index: LexicalIndex
+) -> dict[str, Array]:
+    """What both the fit of a sentence and the choice among them rest on; comparable between papers."""
+    return {
+        "similarity": _similar(question, interaction, len(sentences)),
+        "words": np.array(_word_shares(question.text, [stems for _, stems in sentences], index)),
+    }
 
 
 @lru_cache(maxsize=4_096)
@@ -99,31 +98,25 @@ def choice(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array
 
 
 def sentence_features(
-    query: Query,
-    question: EncodedQuestion,
-    paper: Paper,
-    interaction: Interaction,
-    sentences: Sequence[tuple[str, frozenset[str]]],
-    index: LexicalIndex,
+    query: Query, question: EncodedQuestion, paper: Paper, interaction: Interaction, index: LexicalIndex
 ) -> dict[str, Array]:
-    """What `choice` looks at, by name; one value a sentence."""
-    texts = [text for text, _ in sentences]
-    names = names_said(query, paper)
-    words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
-    rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
-    each = met_by_sentence(words, interaction, sentences)
-    thing = {word.casefold() for word in WORD.findall(thing_asked(query.question))}
-    wanted = [at for at, word in enumerate(words) if word.text.casefold() in thing]
-    count = len(sentences)
-    figures = np.array([bool(re.search(r"\d", text)) for text in texts], dtype=np.float64)
+    """What `choice` looks at, by name; one value a sentence of the paper."""
+    sentences = read_abstract(paper.abstract)[1]
+    meeting = Meeting.read(query, question, paper, interaction, sentences, index)
+    return _features(query, paper, sentences, meeting, _basics(question, interaction, sentences, index))
+
+
+def _features(
+    query: Query, paper: Paper, sentences: Sentences, meeting: Meeting, basics: Mapping[str, Array]
+) -> dict[str, Array]:
+    count, each = len(sentences), meeting.each
     features = {
-        "similarity": _similar(question, interaction, count),
-        "words": np.array(_word_shares(question.text, [stems for _, stems in sentences], index)),
-        "figure": figures * asks_figure(query.question),
-        "met": each @ (rarity / rarity.sum()) if words else np.zeros(count),
-        "thing": each[:, wanted].mean(axis=1) if wanted else np.zeros(count),
+        **basics,
+        "figure": meeting.figures.astype(np.float64) * meeting.figure,
+        "met": each @ meeting.rarity if meeting.words else np.zeros(count),
+        "thing": each[:, meeting.wanted].mean(axis=1) if meeting.wanted else np.zeros(count),
         "first": np.array([float(at == 0) for at in range(count)]),
-        "length": np.log([len(text.split()) + 1 for text in texts]) if texts else np.zeros(0),
+        "length": np.log([len(text.split()) + 1 for text, _ in sentences]) if count else np.zeros(0),
     }
     played = parts(paper.abstract)
     features |= {part.value: np.array([float(one is part) for one in played]) for part in Role}
