@@ -25,8 +25,10 @@ from rag.retrieve.evidence import SUGGESTIONS, Gathered, gather
 from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Event, Evidence, Filters, IngestReport, Query, Shape
 from rag.verify.answer import verify
+from rag.verify.bibtex import read_bibliography
 from rag.verify.checker import Checker
-from rag.verify.manuscript import Finding, check_text
+from rag.verify.library import Library
+from rag.verify.manuscript import Finding, Manuscript, check_manuscript, read
 
 NOT_SAID = "The shelf does not say"
 
@@ -121,9 +123,34 @@ class Assistant:
         found = [item for item in retriever.search(query, k) if item.lexical > 0 or item.cosine > 0.3]
         return retriever.with_spans(query, found, matched=False)
 
-    def check(self, text: str) -> list[Finding]:
-        """Each sentence of a text against the papers of the shelf: the best quote and the verdict."""
-        return list(check_text(text, Retriever(self.shelf), Checker(self.shelf.embedder)))
+    def check(
+        self, text: str, *, bib: str | Path | Sequence[str | Path] = (), tex: bool | None = None
+    ) -> list[Finding]:
+        """Each sentence of a text against the papers it cites, or the best of the shelf: the best quote and the verdict.
+
+        Args:
+            text: Markdown, plain text or LaTeX.
+            bib: .bib files that its citations refer to, beside the reference list it may end with.
+            tex: whether it is LaTeX; judged by its commands when None.
+
+        Raises:
+            UsageError: a .bib file cannot be read.
+            ShelfMissing: there is no shelf, or nothing on it.
+        """
+        return list(self.check_each(self.manuscript(text, bib=bib, tex=tex)))
+
+    def manuscript(
+        self, text: str, *, bib: str | Path | Sequence[str | Path] = (), tex: bool | None = None
+    ) -> Manuscript:
+        """The sentences and references of a text, before anything is checked; see `check`."""
+        files = [bib] if isinstance(bib, (str, Path)) else bib
+        entries = [entry for file in files for entry in read_bibliography(Path(file))]
+        return read(text, [*entries, *Library(self.shelf).named(text)], tex=tex)
+
+    def check_each(self, manuscript: Manuscript) -> Iterator[Finding]:
+        """The findings of a text one by one, as they are made; see `check`."""
+        shelf = self._filled()
+        return check_manuscript(manuscript, Library(shelf), Retriever(shelf), Checker(shelf.embedder))
 
     def ask(self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None) -> Answer:
         """A cited and checked answer, or an abstention.
@@ -181,14 +208,18 @@ class Assistant:
         yield Event("final", answer=_answer(asked, gathered, checked, clock.laps))
 
     def _retrieve(self, asked: str, history: History, filters: Filters) -> tuple[Query, list[Turn], Gathered]:
-        shelf = self.shelf
-        if not shelf.ledger.count()[0]:
-            raise ShelfMissing(
-                f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
-            )
+        shelf = self._filled()
         turns = to_turns(history, shelf)
         query, gathered = gather(understand(asked, shelf, turns, filters), Retriever(shelf))
         return query, turns, gathered
+
+    def _filled(self) -> Shelf:
+        """The shelf, with something on it."""
+        if not self.shelf.ledger.count()[0]:
+            raise ShelfMissing(
+                f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
+            )
+        return self.shelf
 
     async def _write(
         self, query: Query, gathered: Gathered, earlier: Sequence[str], clock: _Clock, on: Execution

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 NOTHING = 3
 _LLM = "language model that writes: openai:MODEL (an OpenAI-compatible endpoint) or hf:PATH (a transformers model)"
 _STRICT = "remove sentences of the language model that their papers do not support"
+_BIB = "BibTeX file that citations refer to (default: those the draft names, or all beside it); may be repeated"
+_FAIL_ON = "exit 1 when a sentence is unsupported (or contradicted), contradicted or unchecked; commas part several"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--year", type=_years, help="2023, 2023: (since), :2021 (until) or 2020:2022")
     ask.add_argument("--no-stream", action="store_true", help="print nothing before the whole answer")
     check = command("check", _check, "check each sentence of a text against the papers of the shelf")
-    check.add_argument("draft", type=Path, metavar="DRAFT.md", help="a text or Markdown file, or - for standard input")
-    check.add_argument("--json", action="store_true")
+    check.add_argument("draft", metavar="DRAFT", help="a Markdown, text or LaTeX (.tex) file, or - for standard input")
+    check.add_argument("--bib", type=Path, metavar="FILE", action="append", default=[], help=_BIB)
+    check.add_argument("--format", choices=("terminal", "markdown", "json"), default="terminal")
+    check.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
+    check.add_argument("--fail-on", type=_verdicts, metavar="VERDICT", action="extend", default=[], help=_FAIL_ON)
+    check.add_argument("--cited-only", action="store_true", help="leave out sentences that cite nothing")
     serve = command("serve", _serve, "chat in the browser")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=7860)
@@ -106,6 +111,14 @@ def _years(text: str) -> dict[str, int]:
     if found[1] and found[3] and found[1] > found[3]:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return {operator: int(year) for operator, year in (("gte", found[1]), ("lte", found[3])) if year}
+
+
+def _verdicts(text: str) -> list[Verdict]:
+    """The verdicts of `--fail-on`. What is contradicted is not supported either."""
+    named = [part.strip() for part in text.split(",")]
+    if not named or set(named) - {Verdict.UNSUPPORTED, Verdict.CONTRADICTED, Verdict.UNCHECKED}:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of unsupported, contradicted, unchecked")
+    return [Verdict(name) for name in named] + [Verdict.CONTRADICTED] * (Verdict.UNSUPPORTED in named)
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
@@ -193,26 +206,12 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from rag.assistant import Assistant
+    from rag.checking import check_draft
 
-    try:
-        text = sys.stdin.read() if str(arguments.draft) == "-" else arguments.draft.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{arguments.draft} cannot be read: {error}") from error
-    with Assistant.open(_folder(arguments)) as assistant:
-        findings = assistant.check(text)
-    if arguments.json:
-        print(json.dumps([finding.to_dict() for finding in findings], ensure_ascii=False, indent=2))
-        return 0
-    for finding in findings:
-        print(
-            render.check_to_terminal(
-                finding.sentence, finding.paper, finding.check, color=sys.stdout.isatty(), width=_width()
-            )
-        )
-    supported = sum(finding.check.verdict is Verdict.SUPPORTED for finding in findings)
-    print(f"\n{supported} of {len(findings)} sentences supported by the shelf")
-    return 0
+    return check_draft(
+        arguments.draft, _folder(arguments), bib=arguments.bib, format=arguments.format, fail_on=arguments.fail_on,
+        cited_only=arguments.cited_only, width=_width(),
+    )  # fmt: skip
 
 
 def _serve(arguments: argparse.Namespace) -> int:

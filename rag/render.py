@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from rag.ingest.repair import readable
-from rag.types import Answer, Check, Citation, Claim, Evidence, Paper, Verdict
+from rag.types import Answer, Citation, Claim, Evidence, Paper, Verdict
 
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
-_COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
+COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
 
 
 def plain(text: str) -> str:
@@ -33,7 +33,7 @@ def evidence_to_terminal(answer: Answer, *, color: bool = False, width: int = 10
     """What stands below the text: citations with the quoted words, and the verdict on each claim."""
     lines = [""]
     if answer.citations:
-        lines += ["", _styled("Evidence", "1", color)]
+        lines += ["", styled("Evidence", "1", color)]
         for citation in answer.citations:
             lines.append(_citation_line(citation, _verdict_on(answer, citation), color))
             lines.append(
@@ -46,7 +46,7 @@ def evidence_to_terminal(answer: Answer, *, color: bool = False, width: int = 10
         checked = (
             f"{len(answer.claims) - len(doubtful)} of {len(answer.claims)} statements supported by the words they cite"
         )
-        lines += ["", _styled(checked, "32" if not doubtful else "33", color)]
+        lines += ["", styled(checked, "32" if not doubtful else "33", color)]
     for claim in doubtful:
         lines.append(
             _wrapped(f"{MARKS[claim.verdict]} {claim.verdict}: “{plain(claim.text)}” ({plain(claim.reason)})", width)
@@ -61,7 +61,7 @@ def _verdict_on(answer: Answer, citation: Citation) -> Claim | None:
 def _citation_line(citation: Citation, claim: Claim | None, color: bool) -> str:
     paper = citation.paper
     when = f" ({paper.date or paper.year})" if paper.date or paper.year else ""
-    verdict = _styled(f"{MARKS[claim.verdict]} {claim.verdict}", _COLORS[claim.verdict], color) if claim else "listed"
+    verdict = styled(f"{MARKS[claim.verdict]} {claim.verdict}", COLORS[claim.verdict], color) if claim else "listed"
     return f"  [{citation.number}] {plain(readable(paper.title))}{when}, characters {citation.start}-{citation.end}: {verdict}"
 
 
@@ -72,7 +72,8 @@ def _wrapped(line: str, width: int) -> str:
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False) if len(line) > width else line
 
 
-def _styled(text: str, code: str, color: bool) -> str:
+def styled(text: str, code: str, color: bool) -> str:
+    """Text in an ANSI style such as "32", where colour is wanted."""
     return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
 
@@ -116,26 +117,6 @@ def search_to_json(found: Sequence[Evidence]) -> str:
     )
 
 
-def check_to_terminal(
-    sentence: str, paper: Paper | None, check: Check, *, color: bool = False, width: int = 100
-) -> str:
-    """One sentence of a draft with its verdict, the best paper and the quote."""
-    head = _styled(f"{MARKS[check.verdict]} {check.verdict} {check.score:.2f}", _COLORS[check.verdict], color)
-    lines = [_wrapped(f"{head}  {plain(sentence)}", width)]
-    if paper:
-        lines.append(
-            textwrap.fill(
-                f"{plain(readable(paper.title))}: “{plain(readable(check.quote))}”",
-                width,
-                initial_indent="    ",
-                subsequent_indent="    ",
-            )
-        )
-    if check.reason and check.verdict is not Verdict.SUPPORTED:
-        lines.append(f"    {plain(check.reason)}")
-    return "\n".join(lines)
-
-
 def quote_in_context(citations: Iterable[Citation]) -> str:
     """One paper's abstract as HTML, escaped, the quoted words of all its citations in <mark>.
 
@@ -159,22 +140,22 @@ def quote_in_context(citations: Iterable[Citation]) -> str:
 def to_markdown(answer: Answer) -> str:
     """The answer with its evidence as footnotes; Markdown and HTML in paper text is shown, not obeyed."""
     notes = [
-        f"[{citation.number}] {_escaped(citation.paper.title)}{f' ({citation.paper.year})' if citation.paper.year else ''}: > {_escaped(readable(citation.quote))}"
+        f"[{citation.number}] {escaped(citation.paper.title)}{f' ({citation.paper.year})' if citation.paper.year else ''}: > {escaped(readable(citation.quote))}"
         for citation in answer.citations
     ]
     lines = [
-        f"| {' | '.join(_escaped(cell.strip()) for cell in line.strip('| ').split(' | '))} |"
+        f"| {' | '.join(escaped(cell.strip()) for cell in line.strip('| ').split(' | '))} |"
         if line.startswith("| ")
-        else _escaped(line)
+        else escaped(line)
         for line in answer.text.split("\n")
     ]
     return "\n\n".join(["\n".join(lines), *notes])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Characters that Markdown or HTML would act on, made literal; citation markers stay as they are."""
-    escaped = re.sub(r"([\\`*_#~|!])", r"\\\1", html.escape(text, quote=False))
-    return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])[(:]", lambda found: "\\" + found[0], escaped)
+    literal = re.sub(r"([\\`*_#~|!])", r"\\\1", html.escape(text, quote=False))
+    return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])[(:]", lambda found: "\\" + found[0], literal)
 
 
 def to_bibtex(papers: Iterable[Paper]) -> str:

@@ -18,11 +18,11 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.doctor", "rag.terminal"},
-    {"rag.cli", "app", "eval"},
+    {"rag.render", "rag.doctor", "rag.terminal", "rag.findings"},
+    {"rag.checking", "rag.cli", "app", "eval"},
 ]
 ROOMS = {
-    "rapidfuzz": {"rag/retrieve/spelling.py"},
+    "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py"},

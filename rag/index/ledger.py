@@ -179,6 +179,10 @@ class Ledger:
         for number, record in self._db.execute("SELECT number, record FROM papers ORDER BY number"):
             yield number, _paper((record,))
 
+    def titles(self) -> dict[str, str]:
+        """Paper id to title, for the whole shelf, in order of arrival."""
+        return dict(self._db.execute("SELECT id, title FROM papers ORDER BY number"))
+
     def numbers(self) -> dict[int, str]:
         """Paper number to paper id, for the whole shelf."""
         return dict(self._db.execute("SELECT number, id FROM papers ORDER BY number"))

@@ -1,33 +1,55 @@
-"""A text of the user's own, sentence by sentence, against the papers of the shelf."""
+"""A text of the user's own, sentence by sentence: against the papers it cites, or the best ones of the shelf."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from rag.ingest.sentences import split_sentences
+from rag.ingest.repair import readable
 from rag.retrieve.retriever import Retriever
 from rag.types import Check, Paper, Query, Verdict
+from rag.verify import latex
 from rag.verify.checker import Checker
-from rag.verify.features import Prepared
+from rag.verify.library import Library
+from rag.verify.markers import Key
+from rag.verify.prose import Sentence, sentences
+from rag.verify.references import Reference, References, read_list
 
-# Papers each sentence is held against.
+# Papers a sentence that cites none is held against.
 CANDIDATES = 4
-_MARKERS = re.compile(r"\s*(?:\[[@^]?[\w:;, @.–-]{1,60}\](?!\()|\\cite[a-z]*(?:\[[^\[\]]*\])*\{[^{}]*\})")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
-_ITEM = re.compile(r"\s*(?:>\s*)*(?:[-*+]|\d{1,3}[.)])\s+")
-_QUOTED = re.compile(r"\s*(?:>\s*)*")
-_NOT_PROSE = re.compile(r"^\s*(?:#{1,6}\s|```|\||---|!\[|<)")
-_ORDER = {Verdict.SUPPORTED: 3, Verdict.CONTRADICTED: 2, Verdict.UNSUPPORTED: 1, Verdict.UNCHECKED: 0}
+# Papers of a draft recur; what the checker made of them is kept for so many.
+KEPT = 64
+_ORDER = (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED, Verdict.UNCHECKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """One work a sentence cites, as `marker`: what the list or .bib says of it, its paper and that paper's verdict.
+
+    Without a paper on the shelf, `missing` says what is missing.
+    """
+
+    marker: str
+    reference: str
+    paper: Paper | None = None
+    check: Check | None = None
+    missing: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        said = _check_to_dict(self.check) if self.check else {"verdict": str(Verdict.UNCHECKED), "reason": self.missing}
+        return {"marker": self.marker, "reference": self.reference, "paper": _paper_to_dict(self.paper), **said}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence of the text (`text[start:end]`), the paper that bears it out best, and the verdict.
+    """A sentence of the draft (`text[start:end]`, on line `line`), the paper that bears it out best, and the verdict.
 
-    `check.start` and `check.end` are offsets into that paper's abstract.
+    `sentence` is what was checked, without citations and markup, and `written` the same with them. `citations` are
+    what it cites, none where the draft does not tell; then `paper` is the shelf's own suggestion. `suggestion` is a
+    paper that supports the sentence when those it cites do not. `check.start` and `check.end` are offsets into the
+    abstract of `paper`.
     """
 
     sentence: str
@@ -35,52 +57,185 @@ class Finding:
     end: int
     paper: Paper | None
     check: Check
+    line: int = 1
+    written: str = ""
+    citations: tuple[Cited, ...] = ()
+    suggestion: tuple[Paper, Check] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        paper = {"id": self.paper.id, "title": self.paper.title} if self.paper else None
-        return {"sentence": self.sentence, "start": self.start, "end": self.end, "paper": paper, **self.check.to_dict()}
+        """As plain values; `start` and `end` are the sentence's, `quote_start` and `quote_end` the abstract's."""
+        other = self.suggestion
+        return {
+            "sentence": self.sentence,
+            "start": self.start,
+            "end": self.end,
+            "line": self.line,
+            "paper": _paper_to_dict(self.paper),
+            **_check_to_dict(self.check),
+            "cited": bool(self.citations),
+            "citations": [cited.to_dict() for cited in self.citations],
+            "suggestion": {"paper": _paper_to_dict(other[0]), **_check_to_dict(other[1])} if other else None,
+        }
 
 
-def check_text(text: str, retriever: Retriever, checker: Checker) -> Iterator[Finding]:
-    """Findings for each sentence of prose, in order; headings, code, tables and images are passed over."""
-    prepared: dict[str, Prepared] = {}
-    for start, end in _prose(text):
-        said = re.sub(r"\n\s*>", "\n", text[start:end])
-        sentence = " ".join(_MARKERS.sub("", _LINK.sub(r"\1", said)).split())
-        found = retriever.search(Query(sentence, sentence), CANDIDATES) if re.search(r"\w", sentence) else []
-        best: tuple[Paper, Check] | None = None
-        for item in found:
-            if item.paper.id not in prepared:
-                prepared[item.paper.id] = checker.prepare(item.paper.abstract)
-            check = checker.check_prepared(sentence, prepared[item.paper.id])
-            # Where no paper bears the sentence out, the one that search puts first is the one it is about.
-            if best is None or (check.verdict is not Verdict.UNSUPPORTED and _rank(check) > _rank(best[1])):
-                best = (item.paper, check)
-        if best:
-            yield Finding(sentence, start, end, *best)
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """A draft as read: its sentences, and the works its citations may mean."""
+
+    sentences: tuple[Sentence, ...]
+    references: References
+
+
+def read(text: str, bibliography: Iterable[Reference] = (), *, tex: bool | None = None) -> Manuscript:
+    """Sentences and references of a draft.
+
+    Args:
+        text: Markdown, plain text or LaTeX.
+        bibliography: entries of .bib files; the draft's own reference list comes before them.
+        tex: whether it is LaTeX; judged by its commands when None.
+    """
+    listed, parts = read_list(text)
+    references = References((*listed, *bibliography))
+    is_tex = latex.looks_like(text) if tex is None else tex
+    found = sentences(text, tex=is_tex, known=lambda key: bool(references.of(key)), without=parts)
+    return Manuscript(tuple(found), references)
+
+
+def check_manuscript(
+    manuscript: Manuscript, library: Library, retriever: Retriever, checker: Checker
+) -> Iterator[Finding]:
+    """A finding for each sentence, in order.
+
+    A sentence that cites papers of the shelf is checked against each of them and, when none bears it out alone,
+    against all together; one that cites only others is unchecked; one that cites nothing, or nothing the draft tells
+    of, is checked against the papers that search finds.
+    """
+    judge = _Judge(manuscript.references, library, retriever, checker)
+    return (judge.finding(sentence) for sentence in manuscript.sentences)
+
+
+class _Judge:
+    def __init__(self, references: References, library: Library, retriever: Retriever, checker: Checker) -> None:
+        self._references, self._retriever, self._checker = references, retriever, checker
+        self._paper = lru_cache(maxsize=None)(library.paper)
+        self._prepared = lru_cache(maxsize=KEPT)(checker.prepare)
+
+    def finding(self, sentence: Sentence) -> Finding:
+        cited = [item for key in sentence.keys for item in self._cited(key)]
+        papers = {item.paper.id: item.paper for item in cited if item.paper}
+        checks = {key: self._check(sentence.claim, paper) for key, paper in papers.items()}
+        made = Finding(
+            sentence.claim, sentence.start, sentence.end, None, _unchecked(""), sentence.line, sentence.written,
+            tuple(replace(item, check=checks[item.paper.id]) if item.paper else item for item in cited),
+        )  # fmt: skip
+        if not cited:
+            return self._suggested(made)
+        if papers:
+            paper, check = self._best(sentence.claim, [(paper, checks[key]) for key, paper in papers.items()])
+        else:
+            paper, check = None, _unchecked("; ".join(dict.fromkeys(item.missing for item in cited)))
+        if check.verdict is Verdict.SUPPORTED:
+            return replace(made, paper=paper, check=check)
+        other = self._other(sentence.claim, set(papers))
+        return replace(made, paper=paper, check=_told(check, made.citations, other), suggestion=other)
+
+    def _cited(self, key: Key) -> list[Cited]:
+        """What a key means; nothing, when the draft holds no list that could tell."""
+        references = self._references.of(key)
+        if not references:
+            origin = self._references.origin(key)
+            return [Cited(key.shown, "", missing=f"{origin} has no {key.shown}")] if origin else []
+        return [
+            Cited(key.shown, reference.text, paper)
+            if (paper := self._paper(reference))
+            else Cited(key.shown, reference.text, missing=f"{key.shown} is not on the shelf: {_short(reference.text)}")
+            for reference in references
+        ]
+
+    def _check(self, claim: str, paper: Paper) -> Check:
+        return self._checker.check_prepared(claim, self._prepared(paper.abstract))
+
+    def _best(self, claim: str, held: Sequence[tuple[Paper, Check]]) -> tuple[Paper, Check]:
+        """The best verdict of one paper or, when none alone supports the claim, of all together."""
+        best = min(held, key=lambda pair: _rank(pair[1]))
+        if len(held) < 2 or best[1].verdict is Verdict.SUPPORTED:
+            return best
+        papers = [paper for paper, _ in held]
+        joint = self._checker.check(claim, "\n\n".join(paper.abstract for paper in papers))
+        if joint.verdict is not Verdict.SUPPORTED:
+            return best
+        return _placed(joint, papers)
+
+    def _found(self, claim: str) -> list[Paper]:
+        return [item.paper for item in self._retriever.search(Query(claim, claim), CANDIDATES)]
+
+    def _suggested(self, made: Finding) -> Finding:
+        """The verdict of the best papers that search finds; where none bears the sentence out, of the first."""
+        held = [(paper, self._check(made.sentence, paper)) for paper in self._found(made.sentence)]
+        if not held:
+            return replace(made, check=_unchecked("no paper of the shelf comes near"))
+        telling = [pair for pair in held if pair[1].verdict is not Verdict.UNSUPPORTED]
+        paper, check = min([*telling, held[0]], key=lambda pair: _rank(pair[1]))
+        return replace(made, paper=paper, check=check)
+
+    def _other(self, claim: str, but: set[str]) -> tuple[Paper, Check] | None:
+        """The paper of the shelf, other than these, that supports a claim best."""
+        held = [(paper, self._check(claim, paper)) for paper in self._found(claim) if paper.id not in but]
+        said = [pair for pair in held if pair[1].verdict is Verdict.SUPPORTED]
+        return min(said, key=lambda pair: _rank(pair[1]), default=None)
 
 
 def _rank(check: Check) -> tuple[int, float]:
-    return _ORDER[check.verdict], check.score
+    return _ORDER.index(check.verdict), -check.score
 
 
-def _prose(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences of the paragraphs: lines that follow one another, a list item beginning a paragraph of its own."""
-    fenced, at, begin = False, 0, None
-    whole = _MARKERS.sub(lambda marker: marker[0].replace(".", ","), text)  # "[@doe, p. 3]" ends no sentence
-    for line in [*text.splitlines(keepends=True), "\n"]:
-        stripped = line.strip()
-        fence = stripped.startswith(("```", "~~~"))
-        item = _ITEM.match(line)
-        prose = bool(stripped.strip("> ")) and not (fence or fenced or _NOT_PROSE.match(stripped))
-        if begin is not None and re.fullmatch("=+", stripped):  # what it underlines is a heading
-            begin, prose = None, False
-        if begin is not None and (item or not prose):
-            for start, end in split_sentences(whole[begin:at]):
-                if len(re.findall(r"\w+", text[begin + start : begin + end])) > 2:
-                    yield begin + start, begin + end
-            begin = None
-        if prose and begin is None and (lead := item or _QUOTED.match(line)):
-            begin = at + lead.end()
-        fenced ^= fence
-        at += len(line)
+def _unchecked(reason: str) -> Check:
+    return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, reason)
+
+
+def _placed(joint: Check, papers: Sequence[Paper]) -> tuple[Paper, Check]:
+    """A check against joined abstracts, its quote placed in the paper in which most of it stands."""
+    at, best = 0, (papers[0], 0, 0)
+    for paper in papers:
+        start, end = max(joint.start - at, 0), min(joint.end - at, len(paper.abstract))
+        if end - start > best[2] - best[1]:
+            best = (paper, start, end)
+        at += len(paper.abstract) + 2
+    paper, start, end = best
+    reason = "the papers it cites say this together"
+    return paper, replace(joint, quote=paper.abstract[start:end], start=start, end=end, reason=reason)
+
+
+def _told(check: Check, citations: Sequence[Cited], other: tuple[Paper, Check] | None) -> Check:
+    """The check with all that a reader must know of: cited papers that are missing, and one that does say it."""
+    held = [cited for cited in citations if cited.paper]
+    missing = dict.fromkeys(cited.missing for cited in citations if not cited.paper) if held else {}
+    parts = [check.reason, *missing]
+    if other:
+        title = f"“{readable(other[0].title)}”"
+        markers = " and ".join(dict.fromkeys(cited.marker for cited in held))
+        says = (
+            f"{markers} {'do' if len(held) > 1 else 'does'} not say this; {title} does" if held else f"{title} says it"
+        )
+        parts.insert(0 if held else 1, says)
+    return replace(check, reason="; ".join(part for part in parts if part))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:119].rstrip()}…"
+
+
+def _paper_to_dict(paper: Paper | None) -> dict[str, str] | None:
+    return {"id": paper.id, "title": paper.title} if paper else None
+
+
+def _check_to_dict(check: Check) -> dict[str, Any]:
+    said = check.to_dict()
+    return {
+        "verdict": said["verdict"],
+        "score": said["score"],
+        "quote": check.quote,
+        "quote_start": check.start,
+        "quote_end": check.end,
+        "reason": check.reason,
+    }

@@ -1,0 +1,39 @@
+"""LaTeX's ways to write letters and signs, as the characters they stand for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from rag.ingest.repair import readable
+
+_COMBINING = {
+    "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
+    '"': "\u0308", "r": "\u030a", "H": "\u030b", "v": "\u030c", "d": "\u0323", "c": "\u0327", "k": "\u0328",
+}  # fmt: skip
+# Commands that are a letter or sign.
+SIGNS = {
+    "ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å",
+    "i": "i", "j": "j", "ldots": "…", "dots": "…", "textellipsis": "…", "textendash": "–", "textemdash": "—",
+    "textquoteright": "’", "textquoteleft": "‘", "textasciitilde": "~", "textbackslash": "\\", "textunderscore": "_",
+    "textbraceleft": "{", "textbraceright": "}", "textasciicircum": "^", "textpercent": "%", "times": "×",
+    "S": "§", "copyright": "©", "quad": " ", "qquad": " ", "space": " ", "xspace": "",
+    "LaTeX": "LaTeX", "TeX": "TeX", "BibTeX": "BibTeX", "pm": "±",
+}  # fmt: skip
+ACCENT = re.compile(
+    r"""\\(?:([`'^"~=.])\s*|([uvHcdkr])(?:\s+(?=\\?[A-Za-z])|(?=\{)))(?:\{\s*\\?([A-Za-z])\s*\}|\\?([A-Za-z]))"""
+)
+_SIGN = re.compile(r"\\([A-Za-z]+)(?:\{\}|\s+|(?![A-Za-z]))")
+
+
+def accented(found: re.Match[str]) -> str:
+    """The letter that a match of `ACCENT` stands for."""
+    return unicodedata.normalize("NFC", (found[3] or found[4]) + _COMBINING[found[1] or found[2]])
+
+
+def detexed(text: str) -> str:
+    r"""A BibTeX value or other short piece of LaTeX as a person would read it: `{\"U}ber {LLM}s` to `Über LLMs`."""
+    said = ACCENT.sub(accented, text)
+    said = _SIGN.sub(lambda found: SIGNS.get(found[1], found[0]), said)
+    said = readable(said.replace("~", " ")).replace("---", "—").replace("--", "–")
+    return " ".join(re.sub(r"[{}]", "", said).split())
