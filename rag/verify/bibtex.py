@@ -54,7 +54,10 @@ def parse(text: str, origin: str) -> Iterator[Reference]:
         if kind == "string":
             fields, at = _fields(text, at, macros)
             macros.update(fields)
-        elif kind not in _OTHER and (key := _KEY.match(text, at)):
+        elif kind in _OTHER:
+            brace = entry.start() + entry[0].find("{")
+            at = (_closing(text, brace) if "{" in entry[0] else 0) or at
+        elif key := _KEY.match(text, at):
             fields, at = _fields(text, key.end(), macros)
             yield _reference(key["key"], fields, origin)
 

@@ -35,7 +35,7 @@ class Flat:
         made, at = Builder(), 0
         for start, end, sign in signs:
             made.extend(self, at, start)
-            made.put(sign, *self.place(start, end))
+            made.sign(sign, *self.place(start, end))
             at = end
         made.extend(self, at, len(self.text))
         return made.flat()
@@ -54,15 +54,20 @@ class Builder:
 
     def put(self, said: str, start: int, end: int) -> None:
         """Add text each character of which stands for the whole of `draft[start:end]`."""
-        self._text += said
-        self._starts += [start] * len(said)
-        self._ends += [end] * len(said)
+        for letter in said:
+            if ord(letter) not in PRIVATE:
+                self.sign(letter, start, end)
+
+    def sign(self, letter: str, start: int, end: int) -> None:
+        """Add one character, for private use or not, that stands for `draft[start:end]`."""
+        self._text.append(letter)
+        self._starts.append(start)
+        self._ends.append(end)
 
     def keep(self, draft: str, start: int, end: int) -> None:
         """Add `draft[start:end]` as it is."""
         for at in range(start, end):
-            if ord(draft[at]) not in PRIVATE:
-                self.put(draft[at], at, at + 1)
+            self.put(draft[at], at, at + 1)
 
     def extend(self, flat: Flat, start: int, end: int) -> None:
         """Add a part of another text."""

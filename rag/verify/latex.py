@@ -67,13 +67,13 @@ def paragraphs(text: str, without: Sequence[tuple[int, int]] = ()) -> Iterator[F
 class _Reader:
     def __init__(self, text: str, start: int, stop: int, without: Sequence[tuple[int, int]]) -> None:
         self._text, self._at, self._stop = text, start, stop
-        self._without = {begin: end for begin, end in without if end > begin}
+        self._without = without
         self._macros = {found[1] or found[2]: found[3] for found in _MACRO.finditer(text)}
         self._made = Builder()
         self._known: dict[str, Callable[[re.Match[str]], None]] = {
             "escaped": lambda found: self._put(found["escaped"], found),
-            "bar": lambda found: self._put(found["verbatim"], found),
-            "verbatim": lambda found: self._put(found["verbatim"], found),
+            "bar": lambda found: self._made.keep(text, *found.span("verbatim")),
+            "verbatim": lambda found: self._made.keep(text, *found.span("verbatim")),
             "display": lambda found: self._put(" ", found),
             "math": lambda found: self._put(readable(found["math"]).strip("$"), found),
             "space": lambda found: self._put(" ", found),
@@ -101,8 +101,8 @@ class _Reader:
     def _step(self) -> bool:
         """Read one token; whether a paragraph ends with it."""
         text, at = self._text, self._at
-        if at in self._without:
-            self._at = self._without.pop(at)
+        if hidden := next((end for begin, end in self._without if begin <= at < end), None):
+            self._at = hidden
             return True
         if citation := CITATION.match(text, at, self._stop):
             self._at = citation.end()
@@ -112,7 +112,7 @@ class _Reader:
             self._at = accent.end()
             self._put(accented(accent), accent)
             return False
-        found = _TOKEN.match(text, at, min([self._stop, *(begin for begin in self._without if begin > at)]))
+        found = _TOKEN.match(text, at, min([self._stop, *(begin for begin, _ in self._without if begin > at)]))
         if found is None:
             raise AssertionError("every character is a token")
         self._at = found.end()
@@ -185,7 +185,7 @@ class _Reader:
                 self._at = name.end()
             else:
                 self._at = _closing(text, self._at, self._stop)
-            most -= 1
+            most, kinds = most - 1, "[{"
 
 
 def _closing(text: str, start: int, stop: int) -> int:

@@ -25,7 +25,7 @@ _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆĊČĎĐĒĖĘĚĞĠĢĪĮİĶĹĻŁŃŅŇŌŐŒ�
 _NAME = rf"(?:(?:van|von|de|der|den|del|della|di|da|du|la|le|ter|ten|bin|el|al)[ -]){{0,3}}[{_UPPER}][\w’'-]+"
 _NAMES = rf"{_NAME}(?:\s+et\s+al\.?|(?:,\s+{_NAME}){{0,6}},?\s+(?:and|&)\s+{_NAME})?"
 _YEAR = r"(?:19|20)\d\d[a-z]?"
-_YEARS = rf"{_YEAR}(?:\s*,\s*(?:{_YEAR}|[a-z]\b)){{0,5}}"
+_YEARS = rf"{_YEAR}(?:\s*,\s*(?:{_YEAR}|[a-z]\b(?!\.))){{0,5}}"
 _PLACE = (
     r"(?:,?\s*(?:pp?\.|[Ss]ec(?:tion|t?\.)|[Cc]h(?:apter|ap\.|\.)|[Ff]ig(?:ure|\.)|[Tt]ab(?:le|\.)|§)\s*[\w.–-]{1,20})?"
 )

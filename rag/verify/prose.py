@@ -61,9 +61,12 @@ def sentences(
         known: whether an entry answers to a key; see `find_markers`.
         without: half-open offsets of parts that are no prose, such as the reference list.
     """
-    line, counted = 1, 0
+    line, counted, last = 1, 0, 0
     for paragraph in (latex if tex else markdown).paragraphs(text, without):
         for start, end, said, signs in _split(paragraph, known):
+            if start < last:  # the rest of a formula or macro within which a sentence ends
+                continue
+            last = end
             line, counted = line + text.count("\n", counted, start), start
             keys = dict.fromkeys(key for sign in said if sign in signs for key in signs[sign][0].keys)
             written = "".join(signs[letter][1] if letter in signs else letter for letter in _spaced(said))

@@ -176,9 +176,9 @@ def _under_heading(text: str, start: int, stop: int) -> Iterator[Reference]:
 
 def _entries(text: str, labels: list[re.Match[str]], stop: int) -> Iterator[Reference]:
     """The text between each label and the next; a list that Markdown numbers itself (1. 1. 1.) is counted."""
-    ends = [*(label.start() for label in labels[1:]), stop]
     last = 0
-    for found, end in zip(labels, ends, strict=True):
+    for at, found in enumerate(labels, 1):
+        end = labels[at].start() if at < len(labels) else stop
         groups = found.groupdict()
         label = groups.get("label") or ""
         if number := groups.get("number"):

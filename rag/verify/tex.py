@@ -23,6 +23,7 @@ SIGNS = {
 ACCENT = re.compile(
     r"""\\(?:([`'^"~=.])\s*|([uvHcdkr])(?:\s+(?=\\?[A-Za-z])|(?=\{)))(?:\{\s*\\?([A-Za-z])\s*\}|\\?([A-Za-z]))"""
 )
+_STYLE = re.compile(r"\\(?:text[a-z]{2}|emph|math[a-z]{2,4}|mbox|underline)\s*(?=\{)")
 _SIGN = re.compile(r"\\([A-Za-z]+)(?:\{\}|\s+|(?![A-Za-z]))")
 
 
@@ -33,7 +34,7 @@ def accented(found: re.Match[str]) -> str:
 
 def detexed(text: str) -> str:
     r"""A BibTeX value or other short piece of LaTeX as a person would read it: `{\"U}ber {LLM}s` to `Über LLMs`."""
-    said = ACCENT.sub(accented, text)
+    said = ACCENT.sub(accented, _STYLE.sub("", text))
     said = _SIGN.sub(lambda found: SIGNS.get(found[1], found[0]), said)
     said = readable(said.replace("~", " ")).replace("---", "—").replace("--", "–")
     return " ".join(re.sub(r"[{}]", "", said).split())
