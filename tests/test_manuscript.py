@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from fakes import CRANE, MARMOT, open_shelf
-from hypothesis import given
-from hypothesis import strategies as st
+from fakes import CRANE, MARMOT, STORK, ZEBRA, open_shelf, paper
 
 from rag import cli
-from rag.types import Verdict
-from rag.verify.manuscript import _prose
+from rag.retrieve.retriever import Retriever
+from rag.types import Check, Verdict
+from rag.verify.library import Library
+from rag.verify.manuscript import check_manuscript
 
 DRAFT = """# Marmots and what they increase
 
@@ -72,39 +72,156 @@ def test_a_text_without_prose_has_no_findings(assistant):
     )
 
 
+LIST = """
+## References
+
+[1] A. Marmot and B. Roe, “Marmot: Retrieval from few notes,” 2023.
+[2] Carl Crane. CraneNet - planning meals. In Proc. of Kitchens, 2024.
+[3] Nobody. A paper that is on no shelf. 2020.
+[4] Zebra stripes against biting flies. https://zebra.org
+"""
+
+
+def checked(assistant, text, **more):
+    return assistant.check(f"{text}\n{LIST}", **more)
+
+
+def test_a_sentence_is_held_against_what_it_cites(assistant):
+    first, second, third, fourth = checked(
+        assistant,
+        "Marmot increases recall by 4.5 points over BM25 [1]. Marmot increases recall by 9.5 points over BM25 [1]."
+        " Zebra stripes confuse biting flies [2]. Guests preferred its menus in 71% of dinners [2, 4].",
+    )
+    assert (first.paper.id, first.check.verdict) == (MARMOT.id, "supported")
+    assert (second.paper.id, second.check.verdict, second.suggestion) == (MARMOT.id, "unsupported", None)
+    assert (third.paper.id, third.check.verdict) == (CRANE.id, "unsupported")
+    assert third.check.reason.startswith("[2] does not say this; “Zebra Stripes Against Biting Flies” does")
+    other, why = third.suggestion
+    assert (other.id, why.verdict, why.quote) == (ZEBRA.id, "supported", "Zebra stripes confuse biting flies.")
+    assert (fourth.paper.id, fourth.check.verdict) == (CRANE.id, "supported")
+    assert [(cited.marker, cited.paper.id) for cited in fourth.citations] == [("[2]", CRANE.id), ("[4]", ZEBRA.id)]
+    assert all(
+        cited.paper.abstract[cited.check.start : cited.check.end] == cited.check.quote for cited in fourth.citations
+    )
+
+
+def test_what_is_not_on_the_shelf_is_unchecked_and_named(assistant):
+    missing, unknown, mixed = checked(
+        assistant,
+        "Owls sleep in barns at noon [3]. Owls sleep in barns at noon [7]. Owls sleep in barns at noon [1, 3].",
+    )
+    assert (missing.paper, missing.check.verdict, missing.check.score) == (None, "unchecked", 0.0)
+    assert missing.check.reason == "[3] is not on the shelf: Nobody. A paper that is on no shelf. 2020."
+    assert unknown.check.reason == "the reference list has no [7]"
+    assert (mixed.paper.id, mixed.check.verdict) == (MARMOT.id, "unsupported")
+    assert "[3] is not on the shelf" in mixed.check.reason
+
+
+def test_papers_that_say_it_together(assistant):
+    said = "Zebra stripes confuse biting flies, and CraneNet plans meals that simmer for hours"
+    (found,) = checked(assistant, f"{said} [2, 4].")
+    assert found.check.verdict == "supported", found
+    assert found.paper.id in (CRANE.id, ZEBRA.id)
+    assert found.paper.abstract[found.check.start : found.check.end] == found.check.quote != ""
+
+
+BIB = """
+@misc{marmot, title={{Marmot}: Retrieval from Few Notes}, author={Marmot, Ada and Roe, Bo and Poe, C.}, year={2023}}
+@misc{crane, title={CraneNet}, author={Carl Crane}, year={2024}}
+@misc{other, title={On no shelf}, author={Nobody, N.}, year={2020}}
+"""
+
+
 @pytest.mark.parametrize(
-    ("text", "sentences"),
+    ("marker", "papers"),
     [
-        ("One two three. Four five six.", ["One two three.", "Four five six."]),
-        ("One two\nthree four.", ["One two\nthree four."]),
-        ("One two three\r\n\r\nFour five six", ["One two three", "Four five six"]),
-        ("One two three\n# Four five six\nSeven eight nine", ["One two three", "Seven eight nine"]),
-        ("- one two three\n- four five six\n  and seven", ["one two three", "four five six\n  and seven"]),
-        ("1. one two three\n12) four five six", ["one two three", "four five six"]),
-        ("> one two three.\n>\n> four five six.", ["one two three.", "four five six."]),
-        ("one two three\n```\nfour five six\n```\nseven eight nine", ["one two three", "seven eight nine"]),
-        ("```\nnever closed again here", []),
-        ("One two. Three four five.", ["Three four five."]),
-        ("2023 is the year of it", ["2023 is the year of it"]),
-        ("-5 degrees is too cold", ["-5 degrees is too cold"]),
+        ("[@marmot]", [MARMOT.id]),
+        ("\\citep[p. 3]{marmot,crane}", [MARMOT.id, CRANE.id]),
+        ("(Marmot et al., 2023; Crane, 2024)", [MARMOT.id, CRANE.id]),
+        ("[@other; @crane]", [None, CRANE.id]),
+        ("(Owl et al., 2023)", [None]),
+        ("[@nobody]", [None]),
+        (f"\\cite{{{STORK.id}}}", [STORK.id]),
     ],
 )
-def test_sentences_of_prose(text, sentences):
-    assert [text[start:end] for start, end in _prose(text)] == sentences
+def test_keys_and_authors_of_a_bibliography(assistant, tmp_path, marker, papers):
+    (tmp_path / "refs.bib").write_text(BIB, encoding="utf-8")
+    (found,) = assistant.check(f"Owls sleep in barns {marker}.", bib=tmp_path / "refs.bib")
+    assert found.sentence == "Owls sleep in barns."
+    assert [cited.paper and cited.paper.id for cited in found.citations] == papers
 
 
-LINE = st.sampled_from(
-    ["Owls sleep in barns. ", "- one two three", "# head of it", "```", "", "> a b c d", "===", "a b"]
+def test_latex_is_known_by_its_commands(assistant):
+    text = "\\section{Owls}\n\\emph{Marmot} increases recall by 4.5~points over BM25.% a remark\n"
+    (found,) = assistant.check(text)
+    assert (found.sentence, found.check.verdict) == ("Marmot increases recall by 4.5 points over BM25.", "supported")
+    assert text[found.start : found.end] == "Marmot} increases recall by 4.5~points over BM25."
+    assert assistant.check(text, tex=False)[0].sentence != found.sentence
+
+
+def test_authors_that_the_shelf_knows(tmp_path):
+    own = paper("Owls At Noon", "Owls sleep in barns at noon.", authors=("Ann Owl", "Bea Poe"), year=2020)
+    with open_shelf(tmp_path, [own, CRANE]) as opened:
+        found = opened.check("Owl and Poe (2020) say that owls sleep at noon. Fox (2020) says that nobody sleeps.")
+    assert [[cited.paper.id for cited in item.citations] for item in found] == [[own.id], []]
+
+
+class Script:
+    """Gives its checks in turn, keeps what it was asked, and fails at its end."""
+
+    def __init__(self, *verdicts):
+        self.verdicts, self.asked = list(verdicts), []
+
+    def prepare(self, source):
+        return source
+
+    def check_prepared(self, claim, source):
+        self.asked.append((claim, source))
+        verdict, score = self.verdicts.pop(0)
+        return Check(verdict, score, source[:5], 0, 5, f"{verdict} {score}")
+
+    check = check_prepared
+
+
+S, C, U = Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "best", "score"),
+    [
+        ([(S, 0.6), (S, 0.9)], S, 0.9),
+        ([(U, 0.4), (S, 0.6)], S, 0.6),
+        ([(U, 0.4), (U, 0.3), (S, 0.8)], S, 0.8),  # the third is both together
+        ([(U, 0.4), (C, 0.1), (U, 0.3), *[(U, 0.1)] * 2], C, 0.1),
+        ([(C, 0.4), (U, 0.3), (C, 0.9), (S, 0.6), (S, 0.7)], C, 0.4),
+    ],
 )
+def test_the_best_verdict_counts_and_no_more_is_asked(assistant, verdicts, best, score):
+    shelf, script = assistant.shelf, Script(*verdicts)
+    manuscript = assistant.manuscript(f"Owls sleep in barns [1, 2].\n{LIST}")
+    (found,) = check_manuscript(manuscript, Library(shelf), Retriever(shelf), script)
+    assert (found.check.verdict, found.check.score) == (best, score)
+    assert not script.verdicts
+    assert {claim for claim, _ in script.asked} == {"Owls sleep in barns."}
+    assert [source for _, source in script.asked[:2]] == [MARMOT.abstract, CRANE.abstract]
+    if len(verdicts) > 2:
+        assert script.asked[2][1] == f"{MARMOT.abstract}\n\n{CRANE.abstract}"
+    assert (found.suggestion is not None) == (len(verdicts) > 3 and verdicts[-1][0] is S)
 
 
-@given(st.lists(LINE | st.text(max_size=30)).map("\n".join))
-def test_sentences_are_in_order_and_apart(text):
-    at = 0
-    for start, end in _prose(text):
-        assert at <= start < end <= len(text)
-        assert text[start:end] == text[start:end].strip()
-        at = end
+def test_plain_values_hold_both_places(assistant):
+    draft = f"Zebra stripes confuse biting flies [2].\n{LIST}"
+    (row,) = [item.to_dict() for item in assistant.check(draft)]
+    assert list(row) == [
+        "sentence", "start", "end", "line", "paper", "verdict", "score", "quote", "quote_start", "quote_end", "reason",
+        "cited", "citations", "suggestion",
+    ]  # fmt: skip
+    assert draft[row["start"] : row["end"]] == "Zebra stripes confuse biting flies [2]."
+    assert CRANE.abstract[row["quote_start"] : row["quote_end"]] == row["quote"]
+    (cited,), other = row["citations"], row["suggestion"]
+    assert (cited["marker"], cited["paper"]["id"], cited["verdict"]) == ("[2]", CRANE.id, "unsupported")
+    assert ZEBRA.abstract[other["quote_start"] : other["quote_end"]] == other["quote"]
+    json.dumps(row)
 
 
 def test_it_is_the_command_too(assistant, tmp_path, capsys):

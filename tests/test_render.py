@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag import render
+from rag import findings, render
 from rag.types import Answer, Check, Citation, Claim, Evidence, Organization, Paper, Span, Verdict
+from rag.verify.manuscript import Cited, Finding
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07 \x9b1m\x08\x7f\r\u202erev\u2066x\u0000"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -43,10 +44,12 @@ def test_terminal_text_holds_no_control_characters(place):
     answer = answer_of(**{place: f"Owls {ESCAPES} sleep."})
     paper = answer.papers[0][0]
     check = Check(Verdict.CONTRADICTED, 0.1, paper.abstract, 0, 5, answer.text)
+    cited = Cited(answer.text, answer.text, paper, check)
+    finding = Finding(answer.text, 0, 5, paper, check, 1, answer.text, (cited,), (paper, check))
     for said in (
         render.to_terminal(answer),
         render.search_to_terminal([found(paper, (0, len(paper.abstract)))]),
-        render.check_to_terminal(answer.text, paper, check),
+        findings.to_terminal(finding),
     ):
         assert "Owls" in said
         assert not CONTROL.search(said)
