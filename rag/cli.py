@@ -24,6 +24,12 @@ _LLM = "language model that writes: openai:MODEL (an OpenAI-compatible endpoint)
 _STRICT = "remove sentences of the language model that their papers do not support"
 _BIB = "BibTeX file that citations refer to (default: those the draft names, or all beside it); may be repeated"
 _FAIL_ON = "exit 1 when a sentence is unsupported (or contradicted), contradicted or unchecked; commas part several"
+_JSON = """\
+--json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
+(`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
+`quote` (abstract[quote_start:quote_end]), whether it is `cited` or the shelf's own suggestion, the `citations` (each
+with its `marker`, the `reference` it means, and its own paper, verdict and quote), and a `suggestion`: another paper
+that supports the sentence when those it cites do not."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--format", choices=("terminal", "markdown", "json"), default="terminal")
     check.add_argument("--json", dest="format", action="store_const", const="json", help="as --format json")
     check.add_argument("--fail-on", type=_verdicts, metavar="VERDICT", action="extend", default=[], help=_FAIL_ON)
+    check.epilog = _JSON
     check.add_argument("--cited-only", action="store_true", help="leave out sentences that cite nothing")
     serve = command("serve", _serve, "chat in the browser")
     serve.add_argument("--host", default="127.0.0.1")

@@ -34,7 +34,8 @@ def _evidence(finding: Finding) -> list[str]:
     """The lines below a sentence: the paper and its words, the other papers cited, why, and the suggestion."""
     check, lines = finding.check, []
     if finding.paper:
-        role = _markers(finding.citations, finding.paper) or "suggested:"
+        own = "suggested:" if check.verdict is Verdict.SUPPORTED else "nearest:"
+        role = _markers(finding.citations, finding.paper) or own
         lines.append(f"{role} {_quoted(finding.paper, check)}")
     if check.verdict is not Verdict.SUPPORTED:
         others = [cited for cited in finding.citations if cited.paper and cited.paper != finding.paper]

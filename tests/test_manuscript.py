@@ -111,7 +111,7 @@ def test_what_is_not_on_the_shelf_is_unchecked_and_named(assistant):
         "Owls sleep in barns at noon [3]. Owls sleep in barns at noon [7]. Owls sleep in barns at noon [1, 3].",
     )
     assert (missing.paper, missing.check.verdict, missing.check.score) == (None, "unchecked", 0.0)
-    assert missing.check.reason == "[3] is not on the shelf: Nobody. A paper that is on no shelf. 2020."
+    assert missing.check.reason == "[3] is not on the shelf: Nobody. A paper that is on no shelf. 2020"
     assert unknown.check.reason == "the reference list has no [7]"
     assert (mixed.paper.id, mixed.check.verdict) == (MARMOT.id, "unsupported")
     assert "[3] is not on the shelf" in mixed.check.reason

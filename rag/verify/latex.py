@@ -48,7 +48,13 @@ _TOKEN = re.compile(
 
 def looks_like(text: str) -> bool:
     """Whether a text without a file name is LaTeX: Markdown may hold citations and formulas, but no sections."""
-    return bool(re.search(r"\\documentclass\b|\\begin\{document\}|^\s*\\(?:sub)*section\*?\{", text, re.MULTILINE))
+    return bool(
+        re.search(
+            r"\\documentclass\b|\\begin\{document\}|\\bibliography\{|\\addbibresource\b|^\s*\\(?:sub)*section\*?\{",
+            text,
+            re.MULTILINE,
+        )
+    )
 
 
 def paragraphs(text: str, without: Sequence[tuple[int, int]] = ()) -> Iterator[Flat]:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from functools import cached_property
+from itertools import pairwise
 
 from rapidfuzz import fuzz, process
 
@@ -116,9 +117,8 @@ def _parted(text: str) -> tuple[list[str], list[bool]]:
     """The words of a reference, and after which of them a full stop, comma, quotation mark or the like stands."""
     folded = _CODE.sub(" ", unicodedata.normalize("NFKC", readable(text)).casefold())
     words = list(_WORD.finditer(folded))
-    ends = [*(word.start() for word in words[1:]), len(folded)]
-    closes = [bool(_BREAK.search(folded, word.end(), end)) for word, end in zip(words, ends, strict=True)]
-    return [word[0] for word in words], [*closes[:-1], True] if closes else []
+    closes = [bool(_BREAK.search(folded, a.end(), b.start())) for a, b in pairwise(words)]
+    return [word[0] for word in words], [*closes, True]
 
 
 def _standing(title: list[str], words: list[str], closes: list[bool]) -> float:

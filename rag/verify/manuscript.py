@@ -222,7 +222,7 @@ def _told(check: Check, citations: Sequence[Cited], other: tuple[Paper, Check] |
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:119].rstrip()}…"
+    return text.rstrip(".") if len(text) <= 120 else f"{text[:119].rstrip()}…"
 
 
 def _paper_to_dict(paper: Paper | None) -> dict[str, str] | None:
