@@ -128,8 +128,8 @@ def _wanted(manuscript: Manuscript, cited_only: bool) -> Manuscript:
     if untold:
         some = ", ".join(key.shown for key in keys if key in untold)
         _note(
-            f"nothing tells what {some if len(some) < 200 else f'{some[:200]}…'} means; give a reference list or --bib FILE."
-            " Their sentences are held against the papers that search finds."
+            f"nothing tells what {some if len(some) < 200 else f'{some[:200]}…'} means, so it counts as no citation;"
+            " give a reference list or --bib FILE"
         )
     if not cited_only:
         return manuscript

@@ -75,6 +75,7 @@ class _Reader:
         self._text, self._at, self._stop = text, start, stop
         self._without = without
         self._macros = {found[1] or found[2]: found[3] for found in _MACRO.finditer(text)}
+        self._closes = _closing(text)
         self._made = Builder()
         self._known: dict[str, Callable[[re.Match[str]], None]] = {
             "escaped": lambda found: self._put(found["escaped"], found),
@@ -190,17 +191,18 @@ class _Reader:
                     return
                 self._at = name.end()
             else:
-                self._at = _closing(text, self._at, self._stop)
+                self._at = min(self._closes.get(self._at, self._at + 1), self._stop)
             most, kinds = most - 1, "[{"
 
 
-def _closing(text: str, start: int, stop: int) -> int:
-    """The offset behind the bracket that closes the one at `start`, or behind that one itself when none does."""
-    opening, depth = text[start], 0
-    closing = "}" if opening == "{" else "]"
-    for found in re.compile(r"\\.|[{}\[\]]", re.DOTALL).finditer(text, start, stop):
-        if found[0] in (opening, closing):
-            depth += 1 if found[0] == opening else -1
-            if depth == 0:
-                return found.end()
-    return start + 1
+def _closing(text: str) -> dict[int, int]:
+    """For each bracket that is closed, the offset behind the one that closes it."""
+    found: dict[int, int] = {}
+    opened: dict[str, list[int]] = {"}": [], "]": []}
+    for bracket in re.finditer(r"\\.|[{}\[\]]", text, re.DOTALL):
+        sign = bracket[0]
+        if sign in ("{", "["):
+            opened["}" if sign == "{" else "]"].append(bracket.start())
+        elif opened.get(sign):
+            found[opened[sign].pop()] = bracket.end()
+    return found

@@ -12,7 +12,7 @@ from rag.verify.tex import detexed
 
 LIST = "the reference list"
 SHELF = "the shelf"
-_TITLES = r"(?:references?(?: list)?|bibliography|works cited|literature(?: cited)?|cited works|sources)"
+_TITLES = r"(?:references?(?: list)?|bibliography|works cited|literature cited|cited works)"
 _HEADING = re.compile(
     rf"^[ \t]*(?:(?P<hashes>#{{1,6}})[ \t]*|\\(?:sub)*section\*?\{{|\*\*|__)?(?:\d+(?:\.\d+)*\.?[ \t]+)?{_TITLES}[ \t]*:?[ \t]*"
     r"(?:\}|\*\*:?|__|#+)?[ \t]*\r?$(?:\n[=-]{3,}[ \t]*\r?$)?",

@@ -18,7 +18,7 @@ SIGNS = {
     "textquoteright": "’", "textquoteleft": "‘", "textasciitilde": "~", "textbackslash": "\\", "textunderscore": "_",
     "textbraceleft": "{", "textbraceright": "}", "textasciicircum": "^", "textpercent": "%", "times": "×",
     "S": "§", "copyright": "©", "quad": " ", "qquad": " ", "space": " ", "xspace": "",
-    "LaTeX": "LaTeX", "TeX": "TeX", "BibTeX": "BibTeX", "pm": "±",
+    "LaTeX": "LaTeX", "TeX": "TeX", "BibTeX": "BibTeX", "pm": "±", "etal": "et al.", "eg": "e.g.", "ie": "i.e.",
 }  # fmt: skip
 ACCENT = re.compile(
     r"""\\(?:([`'^"~=.])\s*|([uvHcdkr])(?:\s+(?=\\?[A-Za-z])|(?=\{)))(?:\{\s*\\?([A-Za-z])\s*\}|\\?([A-Za-z]))"""
