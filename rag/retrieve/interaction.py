@@ -140,11 +140,14 @@ def _phrases(
     found = np.zeros(papers)
     if not len(question.pairs):
         return found
-    codes = neighbours(ids)
+    # Few of the paper's words are the question's: only what lies between two of them can be one of its pairs.
+    shared = np.isin(ids, np.concatenate([question.pairs // PAIR, question.pairs % PAIR]).astype(np.uint32))
+    begin = np.flatnonzero(shared[:-1] & shared[1:] & (owner[:-1] == owner[1:]))
+    codes = ids[begin] * PAIR + ids[begin + 1]
     at = np.minimum(np.searchsorted(question.pairs, codes), len(question.pairs) - 1)
-    hits = np.flatnonzero((question.pairs[at] == codes) & (owner[:-1] == owner[1:]))
-    told = np.unique(np.stack([owner[hits], at[hits]], axis=1), axis=0)  # each pair counts once a paper
-    np.add.at(found, told[:, 0], question.pair_weights[told[:, 1]])
+    hits = question.pairs[at] == codes
+    told = np.unique(owner[begin[hits]] * len(question.pairs) + at[hits])  # each pair counts once a paper
+    np.add.at(found, told // len(question.pairs), question.pair_weights[told % len(question.pairs)])
     return found / (question.pair_weights.sum() or 1.0)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -133,11 +135,14 @@ def _similar(question: EncodedQuestion, interaction: Interaction, count: int) ->
 def _word_shares(wanted: Sequence[str], sentences: Sequence[Sentence], index: LexicalIndex) -> Array:
     """For each sentence the share of the question's informative words in it; a word that stands in every
     sentence of the paper tells nothing between them and weighs little."""
-    shares, total = np.zeros(len(sentences)), 0.0
-    for term in dict.fromkeys(wanted):
-        found = [term in one.stems for one in sentences]
-        if held := sum(found):
-            weight = index.idf(term) * math.log((len(sentences) + 1) / (held + 0.5))
-            total += weight
-            shares[found] += weight
-    return shares / total if total else shares
+    asked = dict.fromkeys(wanted)
+    held = [asked.keys() & one.stems for one in sentences]
+    counts = Counter(itertools.chain.from_iterable(held))
+    weights = {
+        term: index.idf(term) * math.log((len(sentences) + 1) / (counts[term] + 0.5))
+        for term in asked
+        if term in counts
+    }
+    total = sum(weights.values()) or 1.0
+    # In the order of the question: the sum must not depend on how a set lies in memory.
+    return np.array([sum(weights[term] for term in asked if term in own) / total for own in held])
