@@ -67,7 +67,7 @@ def pack(texts: Sequence[Parts], projection: Vectors, stop: NDArray[np.int64]) -
     numbers = np.concatenate([np.full(len(own), number, np.int16) for parts in texts for number, own, _ in parts])
     texts_of = np.repeat(np.arange(len(texts)), [sum(len(own) for _, own, _ in parts) for parts in texts])
     kept = ~np.isin(ids, stop)
-    small = np.round((vectors[kept] @ projection).clip(-LARGEST, LARGEST) / SCALE).astype(np.int8)
+    small = np.round(product(vectors[kept], projection).clip(-LARGEST, LARGEST) / SCALE).astype(np.int8)
     ends = np.cumsum(np.bincount(texts_of[kept], minlength=len(texts)))[:-1]
     columns = (np.split(column, ends) for column in (small, numbers[kept], ids[kept].astype(np.uint32)))
     return [PaperTokens(*own) for own in zip(*columns, strict=True)]
