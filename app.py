@@ -9,13 +9,14 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from rag import Answer, Assistant, AttestError, Citation, Claim
 from rag.ingest.repair import readable
 from rag.render import quote_in_context
+from rag.types import Sentence
 
 # Gradio reports usage to its makers unless told otherwise before it is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -66,6 +67,8 @@ CSS = """
 #evidence article { padding: 12px 0; border-top: 1px solid var(--border-color-primary); }
 #evidence p, #evidence ul, #evidence li { margin: 4px 0; padding: 0; list-style: none; font-size: inherit; }
 #evidence .quiet, #evidence summary { color: var(--body-text-color-subdued); cursor: default; }
+#evidence .part { color: var(--body-text-color-subdued); border: 1px solid var(--border-color-primary); border-radius: 3px;
+  padding: 0 3px; font-size: .7rem; user-select: none; }
 #evidence mark { background: #fdf0b0; color: #1f2937; padding: 1px 2px; border-radius: 3px; }
 #evidence .contradicted, #evidence .unsupported { border-left: 3px solid #b45309; padding-left: 8px; }
 """
@@ -102,8 +105,13 @@ def reply(answer: Answer) -> str:
     return chat_text(answer.text) + (f"\n\n*Statements checked: {tally}.*" if tally else "")
 
 
-def evidence(answer: Answer | None) -> str:
-    """The panel: every cited paper in order of use, its verdicts, and its abstract with the quoted words marked."""
+def evidence(answer: Answer | None, read: Mapping[str, Sequence[Sentence]] | None = None) -> str:
+    """The panel: every cited paper in order of use, its verdicts, and its abstract with the quoted words marked.
+
+    Args:
+        answer: what to show, if anything was asked.
+        read: how the abstracts of its papers read (`Ledger.sentences`), for the labels of their parts.
+    """
     cited: dict[str, list[Citation]] = {}
     for citation in answer.citations if answer else ():
         cited.setdefault(citation.paper.id, []).append(citation)
@@ -112,19 +120,24 @@ def evidence(answer: Answer | None) -> str:
         return f'<h2>Evidence</h2><p class="quiet">{note}</p>'
     bare = "".join(_verdict(claim) for claim in answer.claims if not claim.citations)
     alone = f"<article><h3>Statements that cite no paper</h3><ul>{bare}</ul></article>" if bare else ""
-    papers = "".join(_paper(citations, answer.claims, len(cited) <= OPEN_ABSTRACTS) for citations in cited.values())
+    papers = "".join(
+        _paper(citations, answer.claims, (read or {}).get(key, ()), len(cited) <= OPEN_ABSTRACTS)
+        for key, citations in cited.items()
+    )
     count = "1 paper cited" if len(cited) == 1 else f"{len(cited)} papers cited"
     return f'<h2>Evidence: {count}</h2><p class="quiet">{literal(answer.question)}</p>{alone}{papers}'
 
 
-def _paper(citations: Sequence[Citation], claims: Sequence[Claim], unfolded: bool) -> str:
+def _paper(
+    citations: Sequence[Citation], claims: Sequence[Claim], sentences: Sequence[Sentence], unfolded: bool
+) -> str:
     paper, numbers = citations[0].paper, [citation.number for citation in citations]
     dated = (paper.date or str(paper.year or "no date")) + (" (year inferred)" if paper.year_inferred else "")
     facts = f"{dated} · {paper.organization.name}" if paper.organization else dated
     verdicts = "".join(_verdict(claim) for claim in claims if set(claim.citations) & set(numbers))
     verdicts = verdicts or "<li>Cited for its record; no statement to check.</li>"
     title = f"{_markers(numbers)} {literal(readable(paper.title))}"
-    abstract = f"<summary>Abstract</summary><p>{quote_in_context(citations)}</p>"
+    abstract = f"<summary>Abstract</summary><p>{quote_in_context(citations, sentences)}</p>"
     return (
         f'<article><h3>{title}</h3><p class="quiet">{literal(facts)}</p><ul>{verdicts}</ul>'
         f"<details{' open' if unfolded else ''}>{abstract}</details></article>"
@@ -166,7 +179,9 @@ def create_app(assistant: Assistant) -> gr.Blocks:
             for event in assistant.stream(question, answers):
                 if event.answer:
                     shown = show(reply(event.answer))
-                    yield shown, shown, [*answers, event.answer][-REMEMBERED:], evidence(event.answer), ""
+                    cited = [citation.paper.id for citation in event.answer.citations]
+                    beside = evidence(event.answer, assistant.shelf.ledger.sentences(cited))
+                    yield shown, shown, [*answers, event.answer][-REMEMBERED:], beside, ""
                     return
                 stage = STAGES.get(event.text, stage) if event.kind == "status" else stage
                 draft += event.text if event.kind == "token" else ""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from rag.ingest.repair import readable
-from rag.types import Answer, Citation, Claim, Evidence, Paper, Verdict
+from rag.types import Answer, Citation, Claim, Evidence, Paper, Sentence, Verdict
 
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
 COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
@@ -117,24 +118,36 @@ def search_to_json(found: Sequence[Evidence]) -> str:
     )
 
 
-def quote_in_context(citations: Iterable[Citation]) -> str:
+def quote_in_context(citations: Iterable[Citation], sentences: Sequence[Sentence] = ()) -> str:
     """One paper's abstract as HTML, escaped, the quoted words of all its citations in <mark>.
 
     Args:
         citations: citations of one paper.
+        sentences: of the abstract; where another part of it begins (problem, method, ...), a label says so.
     """
     found = sorted(citations, key=lambda citation: citation.start)
     if not found:
         return ""
     text, parts, at = found[0].paper.abstract, [], 0
+    before = [None, *(sentence.role for sentence in sentences)]
+    labels = {one.start: one.role.value for one, role in zip(sentences, before, strict=False) if one.role is not role}
     for citation in found:
         start = max(citation.start, at)
-        parts += [
-            html.escape(text[at:start]),
-            f"<mark>{html.escape(text[start : citation.end])}</mark>" if citation.end > start else "",
-        ]
+        parts.append(_labelled(text, at, start, labels))
+        if citation.end > start:
+            parts.append(f"<mark>{_labelled(text, start, citation.end, labels)}</mark>")
         at = max(at, citation.end)
-    return "".join([*parts, html.escape(text[at:])])
+    return "".join([*parts, _labelled(text, at, len(text), labels)])
+
+
+def _labelled(text: str, start: int, end: int, labels: Mapping[int, str]) -> str:
+    """A stretch of the text, escaped, with the labels that stand in it."""
+    cuts = [start, *(at for at in sorted(labels) if start < at < end), end]
+    return "".join(
+        (f'<span class="part">{labels[a]}</span> ' if a in labels else "") + html.escape(text[a:b])
+        for a, b in itertools.pairwise(cuts)
+        if b > a
+    )
 
 
 def to_markdown(answer: Answer) -> str:

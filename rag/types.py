@@ -210,6 +210,19 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a stored abstract as ingest read it: half-open offsets, the part it plays, how many words it has and
+    whether a figure, and its stems in order."""
+
+    start: int
+    end: int
+    role: Role
+    words: int
+    figure: bool
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A sentence of a stored abstract: half-open offsets, how well it fits the question, the part it plays, and the
     estimated probability that of its paper's sentences this one answers."""

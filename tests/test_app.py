@@ -236,6 +236,20 @@ def test_text_of_a_language_model_is_shown_as_it_comes(tmp_path: Path):
     assert not [text for text in shown if "![" in text]
 
 
+def test_the_parts_of_an_abstract_are_labelled_as_stored(tmp_path: Path):
+    from fakes import MARMOT, open_shelf
+
+    from app import create_app
+
+    with open_shelf(tmp_path) as assistant:
+        respond = next(handler.fn for handler in create_app(assistant).fns.values() if handler.name == "respond")
+        *_, last = respond("how much does Marmot increase recall?", [], [])
+        parts = [one.role.value for one in assistant.shelf.ledger.sentences([MARMOT.id])[MARMOT.id]]
+    labels = re.findall(r'<span class="part">(\w+)</span>', last[3])
+    assert labels == [part for at, part in enumerate(parts) if at == 0 or parts[at - 1] != part]
+    assert {"problem", "method", "result"} <= set(labels)
+
+
 def test_missing_shelf_ends_with_its_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     from app import main
 

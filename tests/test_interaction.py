@@ -35,8 +35,7 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokens(shelf):
-    held = shelf.ledger.tokens([one.id for one in HELD])
-    return [held[one.id] for one in HELD]
+    return shelf.columns.tokens([shelf.lexical.row_of[one.id] for one in HELD])
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def test_a_paper_without_kept_words_meets_nothing(read, tokens):
     assert empty.cosines.shape == (0, len(question.pieces))
     assert told(first) != told(last) != told(empty)
     assert told(interact(question, [none])[0]) == (0, 0, 0)
-    assert interact(question, []) == []
+    assert list(interact(question, [])) == []
 
 
 def test_each_sentence_has_its_best_cosines_and_the_title_is_one(read, tokens):
@@ -108,7 +107,7 @@ def test_each_sentence_has_its_best_cosines_and_the_title_is_one(read, tokens):
 
 @pytest.mark.parametrize("one", [MARMOT, CRANE, ZEBRA, STORK, PLAIN], ids=lambda one: one.title[:6])
 def test_all_neighbours_of_a_text_are_neighbours_in_it(read, tokens, one):
-    found = interact(read(f"{one.title}. {one.abstract}"), tokens)
+    found = list(interact(read(f"{one.title}. {one.abstract}"), tokens))
     assert found[HELD.index(one)].phrases == pytest.approx(1)
     assert max(found[at].phrases for at, other in enumerate(HELD) if other is not one) < 0.9
     assert max(found, key=lambda met: met.similarity) is found[HELD.index(one)]

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag import findings, render
-from rag.types import Answer, Check, Citation, Claim, Evidence, Organization, Paper, Span, Verdict
+from rag.ingest.sentences import split_sentences
+from rag.types import Answer, Check, Citation, Claim, Evidence, Organization, Paper, Role, Sentence, Span, Verdict
 from rag.verify.manuscript import Cited, Finding
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07 \x9b1m\x08\x7f\r\u202erev\u2066x\u0000"
@@ -99,6 +100,32 @@ def test_quotes_in_context_are_the_text_with_marks(data, text):
     inside = re.findall(r"<mark>(.*?)</mark>", shown, re.DOTALL)
     covered = sorted({at for start, end in spans for at in range(start, end)})
     assert html.unescape("".join(inside)) == "".join(text[at] for at in covered)
+
+
+def test_labels_stand_where_another_part_of_the_abstract_begins():
+    held = Paper("p", "t", "Owls <b> were hard. It was so. We count owls. 9 owls hooted.")
+    roles = [Role.PROBLEM, Role.PROBLEM, Role.METHOD, Role.RESULT]
+    read = [
+        Sentence(s, e, role, 2, False, ()) for (s, e), role in zip(split_sentences(held.abstract), roles, strict=True)
+    ]
+    start = held.abstract.index("It was")
+    shown = render.quote_in_context([Citation(1, held, held.abstract[start:48], start, 48)], read)
+    assert shown == (
+        '<span class="part">problem</span> Owls &lt;b&gt; were hard. <mark>It was so. '
+        '<span class="part">method</span> We count owls. <span class="part">result</span> 9 </mark>owls hooted.'
+    )
+
+
+@given(st.data(), TEXT)
+def test_labels_change_no_word(data, text):
+    cut = st.tuples(*[st.integers(0, len(text))] * 2).map(sorted)
+    spans = data.draw(st.lists(cut, min_size=1, max_size=4))
+    citations = [Citation(1, Paper("p", "t", text), text[s:e], s, e) for s, e in spans]
+    read = [Sentence(s, e, data.draw(st.sampled_from(Role)), 1, False, ()) for s, e in split_sentences(text)]
+    shown = render.quote_in_context(citations, read)
+    labels = re.findall(r'<span class="part">(\w+)</span> ', shown)
+    assert re.sub(r'<span class="part">\w+</span> ', "", shown) == render.quote_in_context(citations)
+    assert labels == [one.role.value for at, one in enumerate(read) if at == 0 or read[at - 1].role is not one.role]
 
 
 def tokens(markdown):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from fakes import CRANE, MARMOT, STORK, ZEBRA, paper
 from hypothesis import given
@@ -11,7 +12,7 @@ from rag.config import Settings
 from rag.index.shelf import Shelf
 from rag.retrieve.evidence import gather
 from rag.retrieve.query import understand_alone
-from rag.retrieve.retriever import LEGS, Retriever
+from rag.retrieve.retriever import LEGS, Retriever, _best
 from rag.types import Filters, Order, Query
 
 # Level with the second newest, the second most authors and the fewest comments.
@@ -205,3 +206,30 @@ def test_an_empty_shelf_finds_nothing(tmp_path):
     with Shelf(tmp_path / "shelf", Settings(), create=True) as shelf:
         assert Retriever(shelf).search(Query("birds", "birds"), 5) == []
         assert Retriever(shelf).saying("birds") == []
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0]), max_size=30), st.integers(1, 12))
+def test_the_best_rows_are_those_of_a_full_sort(values, count):
+    scores = np.array(values, dtype=np.float32)
+    order = np.argsort(-scores, kind="stable")[:count]
+    assert _best(scores, count) == [row for row in order.tolist() if scores[row] > 0]
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_sentences_do_not_depend_on_what_was_searched_before(shelf, matched):
+    query, other = Query(QUESTION, QUESTION), Query("painted horses", "painted horses")
+    used, fresh = Retriever(shelf), Retriever(shelf)
+
+    def same(left, right):
+        assert [item.paper for item in left] == [item.paper for item in right]
+        for one, another in zip(left, right, strict=True):
+            assert [span.start for span in one.spans] == [span.start for span in another.spans]
+            scores = [span.score for span in another.spans]  # another batch may round the last digit otherwise
+            assert [span.score for span in one.spans] == pytest.approx(scores, abs=1e-5)
+
+    found = used.search(query, 3)
+    expected = fresh.with_spans(query, found, matched=matched)
+    same(used.with_spans(query, found, matched=matched), expected)
+    used.search(other, 5)
+    same(used.with_spans(query, found, matched=matched), expected)
+    same(used.with_spans(query, found[1:2], matched=matched), expected[1:2])

@@ -64,8 +64,12 @@ def test_reopening_embeds_nothing(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "damage", ["no chroma", "broken chroma", "no words", "broken words", "stale", "passage lost", "no state"]
-)
+    "damage",
+    [
+        "no chroma", "broken chroma", "no words", "broken words", "no columns", "a column lost", "a column cut short",
+        "stale", "passage lost", "no state",
+    ],
+)  # fmt: skip
 def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypatch):
     match damage:
         case "no chroma":
@@ -76,6 +80,13 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
             (folder / "lexical.npz").unlink()
         case "broken words":
             (folder / "lexical.npz").write_bytes(b"PK garbage")
+        case "no columns":
+            shutil.rmtree(folder / "columns")
+        case "a column lost":
+            (folder / "columns" / "tokens").unlink()
+        case "a column cut short":
+            with (folder / "columns" / "vectors").open("r+b") as column:
+                column.truncate(2_000)
         case "stale":
             (folder / "state.json").write_text('{"revision": 0}')
         case "passage lost":
@@ -90,7 +101,7 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
     with Shelf(folder, SETTINGS) as shelf:
         assert nearest(shelf, "sorting integers") == PAPERS[0].id
         assert shelf.lexical.scores(["quicksort"]).argmax() == shelf.lexical.row_of[PAPERS[0].id]
-        assert shelf.vectors.count() == shelf.ledger.count()[1]
+        assert shelf.vectors.count() == shelf.ledger.count()[1] == len(shelf.columns.passages([0, 1])[0])
     monkeypatch.setattr("rag.index.shelf.Shelf._rebuild_vectors", lambda *_: pytest.fail("rebuilt twice"))
     Shelf(folder, SETTINGS).close()
 
@@ -151,7 +162,9 @@ def test_another_process_is_kept_out_and_a_killed_one_lets_go(folder):
     Shelf(folder, SETTINGS).close()
 
 
-@pytest.mark.parametrize(("key", "value"), [("model", "other-model/int8"), ("dimension", "768"), ("normaliser", "0")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("model", "other-model/int8"), ("dimension", "768"), ("normaliser", "0"), ("format", "2")]
+)
 def test_a_shelf_of_another_make_is_refused_with_the_way_out(folder, key, value):
     with sqlite3.connect(folder / "ledger.sqlite") as database:
         database.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))

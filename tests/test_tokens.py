@@ -5,7 +5,7 @@ import pytest
 
 from rag.config import Settings
 from rag.index.embed import Embedder
-from rag.index.tokens import DIMENSION, cosines, learn_projection, pack, stop_ids
+from rag.index.tokens import DIMENSION, cosines, learn_projection, pack, product, stop_ids
 
 PARTS = [
     [(-1, "Herons."), (0, "The heron sorts integers in linear time."), (1, "It needs little memory.")],
@@ -54,8 +54,16 @@ def test_small_cosines_are_close_to_the_full_ones(embedder, projection, encoded)
     question = embedder.embed_tokens(["linear sorting of integers"])[0][1]
     stop = stop_ids(embedder)
     full = np.concatenate([vectors[~np.isin(ids, stop)] for _, ids, vectors in encoded[0]]) @ question.T
-    small = cosines(question @ projection, packed)
-    assert [len(own) for own in small] == [len(tokens.sentences) for tokens in packed]
-    assert np.corrcoef(full.ravel(), small[0].ravel())[0, 1] > 0.95
-    assert small[0].max() > small[1].max()
-    assert cosines(question @ projection, []) == []
+    first, second = (cosines(question @ projection, tokens.vectors) for tokens in packed[:2])
+    assert first.shape == (len(packed[0].sentences), len(question))
+    assert np.corrcoef(full.ravel(), first.ravel())[0, 1] > 0.95
+    assert first.max() > second.max()
+    assert cosines(question @ projection, packed[2].vectors).shape == (0, len(question))
+
+
+@pytest.mark.parametrize("width", [0, 1, 20, 255])
+@pytest.mark.parametrize("rows", [0, 1, 127, 128, 1000])
+def test_a_product_in_blocks_is_the_product(rows, width):
+    vectors = np.arange(rows * DIMENSION, dtype=np.float32).reshape(rows, DIMENSION) % 7 - 3
+    right = np.arange(DIMENSION * width, dtype=np.float32).reshape(DIMENSION, width) % 5 - 2
+    assert np.allclose(product(vectors, right), vectors @ right, atol=1e-3)

@@ -1,8 +1,9 @@
-"""The record of a shelf: papers, passages and vectors in SQLite. All else can be rebuilt from it."""
+"""The record of a shelf: papers, their sentences, passages and vectors in SQLite. All else can be rebuilt from it."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.errors import ShelfIncompatible, UsageError
-from rag.index.tokens import DIMENSION as TOKEN_DIMENSION
+from rag.errors import ShelfIncompatible
+from rag.index.filters import FIELDS, where
 from rag.index.tokens import PaperTokens
 from rag.ingest.merge import aliases
 from rag.ingest.names import names
-from rag.types import Filters, Paper, Passage
+from rag.types import Filters, Paper, Passage, Role, Sentence
 
-FORMAT = 2
+FORMAT = 3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS papers (
@@ -28,21 +29,15 @@ CREATE TABLE IF NOT EXISTS papers (
 CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (name, paper_number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
+CREATE TABLE IF NOT EXISTS sentences (
+    paper_number INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, role TEXT NOT NULL,
+    words INTEGER NOT NULL, figure INTEGER NOT NULL, stems TEXT NOT NULL, PRIMARY KEY (paper_number, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS passages (
     id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL,
     tokens BLOB NOT NULL, token_sentences BLOB NOT NULL, token_ids BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
-# Filter fields and their columns; `organization` is matched as a case-insensitive part.
-FIELDS = {
-    "year": "year",
-    "date": "date",
-    "author_count": "author_count",
-    "organization": "organization",
-    "comment_count": "comment_count",
-}
-OPERATORS = {"eq": "=", "gte": ">=", "lte": "<=", "gt": ">", "lt": "<"}
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
 
@@ -56,6 +51,14 @@ class EncodedPassage:
     passage: Passage
     vector: Vectors
     tokens: PaperTokens
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPaper:
+    """What is made of a paper's words when it is stored: how its abstract reads, and its passages."""
+
+    sentences: Sequence[Sentence]
+    passages: Sequence[EncodedPassage]
 
 
 class Ledger:
@@ -96,6 +99,8 @@ class Ledger:
             raise ShelfIncompatible(
                 f"{self._path.parent} was made by a newer version (format {stored['format']})", hint="upgrade attest"
             )
+        if fingerprint:  # an export asks for none, and reads what every format has
+            fingerprint = {"format": str(FORMAT), **fingerprint}
         for key, value in fingerprint.items():
             if stored.get(key) != value:
                 raise ShelfIncompatible(
@@ -121,24 +126,29 @@ class Ledger:
     def revision(self) -> int:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0])
 
-    def put(self, papers: Sequence[tuple[Paper, Sequence[EncodedPassage] | None]]) -> list[str]:
-        """Store papers; for each, its passages replace the ones it had (None keeps them). One transaction.
+    def put(self, papers: Sequence[tuple[Paper, EncodedPaper | None]]) -> list[str]:
+        """Store papers; for each, its sentences and passages replace the ones it had (None keeps them). One transaction.
 
         Returns:
             Ids of the passages that are no more.
         """
         removed: list[str] = []
         with self._writing():
-            for paper, passages in papers:
+            for paper, encoded in papers:
                 number = self._put_paper(paper)
-                if passages is None:
+                if encoded is None:
                     continue
                 old = self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))
                 removed += [row[0] for row in old]
-                self._db.execute("DELETE FROM passages WHERE paper_number = ?", (number,))
+                for table in ("passages", "sentences"):
+                    self._db.execute(f"DELETE FROM {table} WHERE paper_number = ?", (number,))
                 self._db.executemany(
                     "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_passage_row(number, item) for item in passages],
+                    [_passage_row(number, item) for item in encoded.passages],
+                )
+                self._db.executemany(
+                    "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [_sentence_row(number, at, item) for at, item in enumerate(encoded.sentences)],
                 )
         return removed
 
@@ -203,17 +213,36 @@ class Ledger:
             held = [(Passage(row[0], row[1], row[2]), _paper((row[4],))) for row in rows]
             yield held, np.stack([np.frombuffer(row[3], dtype=np.float32) for row in rows])
 
-    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        """The passage vectors (passages x dimension) of each of these papers, in order of the text."""
-        rows: dict[str, list[bytes]] = {}
+    def all_encoded(self) -> Iterator[list[tuple[bytes, ...]]]:
+        """For every paper, in order of arrival, what the encoder made of its passages, in order of the text: the vector,
+        the word-piece vectors, the sentences those stand in, and their ids."""
+        rows = self._db.execute(
+            "SELECT p.number, s.vector, s.tokens, s.token_sentences, s.token_ids FROM papers p"
+            " LEFT JOIN passages s ON s.paper_number = p.number ORDER BY p.number, s.start"
+        )
+        for _, own in itertools.groupby(rows, key=lambda row: row[0]):
+            yield [row[1:] for row in own if row[1] is not None]
+
+    def all_stems(self) -> Iterator[tuple[str, str, list[str]]]:
+        """For every paper, in order of arrival, its id, its title, and the stems of its abstract."""
+        rows = self._db.execute(
+            "SELECT p.id, p.title, (SELECT group_concat(s.stems, ' ') FROM sentences s WHERE s.paper_number = p.number)"
+            " FROM papers p ORDER BY p.number"
+        )
+        for key, title, stems in rows:
+            yield key, title, (stems or "").split()
+
+    def sentences(self, ids: Sequence[str]) -> dict[str, tuple[Sentence, ...]]:
+        """How the abstracts of these papers read."""
+        found: dict[str, list[Sentence]] = {key: [] for key in ids}
         for some in _portions(ids):
             query = (
-                "SELECT p.id, s.vector FROM papers p JOIN passages s ON s.paper_number = p.number"
-                f" WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
+                "SELECT p.id, s.start, s.end, s.role, s.words, s.figure, s.stems FROM papers p"
+                f" JOIN sentences s ON s.paper_number = p.number WHERE p.id IN ({_marks(some)}) ORDER BY p.number, s.number"
             )
-            for paper_id, vector in self._db.execute(query, some):
-                rows.setdefault(paper_id, []).append(vector)
-        return {key: np.frombuffer(b"".join(own), np.float32).reshape(len(own), -1) for key, own in rows.items()}
+            for key, start, end, role, count, figure, stems in self._db.execute(query, some):
+                found[key].append(Sentence(start, end, Role(role), count, bool(figure), tuple(stems.split())))
+        return {key: tuple(own) for key, own in found.items()}
 
     def named(self, keys: Sequence[str]) -> dict[str, list[str]]:
         """For each of these name keys (`rag.ingest.names.key`) that is known, the ids of the papers so called."""
@@ -228,25 +257,6 @@ class Ledger:
         """The name keys that begin so and have a length in this range."""
         query = "SELECT DISTINCT name FROM names WHERE name >= ? AND name < ? AND length(name) BETWEEN ? AND ?"
         return [row[0] for row in self._db.execute(query, (first, first + "\U0010ffff", shortest, longest))]
-
-    def tokens(self, ids: Sequence[str]) -> dict[str, PaperTokens]:
-        """The kept word-piece vectors of each of these papers, in order of the text."""
-        rows: dict[str, list[tuple[bytes, bytes, bytes]]] = {}
-        for some in _portions(ids):
-            query = (
-                "SELECT p.id, s.tokens, s.token_sentences, s.token_ids FROM papers p JOIN passages s ON s.paper_number = p.number"
-                f" WHERE p.id IN ({_marks(some)}) ORDER BY s.start"
-            )
-            for paper_id, *columns in self._db.execute(query, some):
-                rows.setdefault(paper_id, []).append(tuple(columns))
-        return {
-            key: PaperTokens(
-                np.frombuffer(b"".join(part[0] for part in parts), np.int8).reshape(-1, TOKEN_DIMENSION),
-                np.frombuffer(b"".join(part[1] for part in parts), np.int16),
-                np.frombuffer(b"".join(part[2] for part in parts), np.uint32),
-            )
-            for key, parts in rows.items()
-        }
 
     def array(self, name: str) -> bytes | None:
         """Data the shelf keeps under a name."""
@@ -263,33 +273,8 @@ class Ledger:
         Raises:
             UsageError: an unknown field or operator.
         """
-        where, values = ["1"], []
-        for field, operator, value in filters.conditions:
-            if field == "id" and operator == "in":
-                where.append("id IN (SELECT value FROM json_each(?))")
-                values.append(json.dumps(list(value)))
-            elif field in FIELDS and operator == "known":
-                where.append(f"{FIELDS[field]} IS {'NOT ' if value else ''}NULL")
-            elif field not in FIELDS or (operator not in OPERATORS and (field, operator) != ("year", "in")):
-                raise UsageError(
-                    f"unknown filter {field} {operator}",
-                    hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}, known",
-                )
-            elif field == "year" and operator == "in":
-                where.append("year IN (SELECT value FROM json_each(?))")
-                values.append(json.dumps(list(value)))
-            elif field in ("year", "author_count", "comment_count") and not isinstance(value, int):
-                raise UsageError(f"filter {field} needs a whole number, not {value!r}")
-            elif field == "organization":
-                where.append("instr(organization, ?)")
-                values.append(str(value).casefold())
-            else:
-                where.append(f"{FIELDS[field]} {OPERATORS[operator]} ?")
-                values.append(value)
-        return [
-            row[0]
-            for row in self._db.execute(f"SELECT id FROM papers WHERE {' AND '.join(where)} ORDER BY number", values)
-        ]
+        condition, values = where(filters)
+        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {condition} ORDER BY number", values)]
 
     def count_without(self, field: str) -> int:
         """How many papers have no value of a metadata field."""
@@ -309,6 +294,10 @@ def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int,
     blobs = [column.tobytes() for column in (tokens.vectors, tokens.sentences, tokens.ids)]
     vector = item.vector.astype(np.float32).tobytes()
     return passage.id, number, passage.start, passage.end, vector, blobs[0], blobs[1], blobs[2]
+
+
+def _sentence_row(number: int, at: int, item: Sentence) -> tuple[int, int, int, int, str, int, int, str]:
+    return number, at, item.start, item.end, item.role.value, item.words, int(item.figure), " ".join(item.stems)
 
 
 def _paper(row: Sequence[str]) -> Paper:

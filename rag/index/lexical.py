@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.ingest.repair import readable
-from rag.types import Paper
 
 K1, B = 1.2, 0.75
 STOPWORDS = frozenset(
@@ -97,18 +96,19 @@ class LexicalIndex:
         self._unknown = float(_idf(np.zeros(1), len(ids))[0])
 
     @classmethod
-    def build(cls, papers: Iterable[Paper]) -> LexicalIndex:
-        """Index papers by title and abstract."""
+    def build(cls, papers: Iterable[tuple[str, str, Iterable[str]]]) -> LexicalIndex:
+        """Index papers: the id, the title, and the terms of the abstract of each."""
         vocabulary: dict[str, int] = {}
         ids: list[str] = []
         lengths: list[int] = []
         found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
-        for paper in papers:
+        for paper_id, title, stems in papers:
+            counts = Counter(stems)
             # The title counts twice: its words say what the paper is about.
-            counts = Counter(terms(f"{paper.title}. {paper.title}. {paper.abstract}"))
+            counts.update(2 * terms(title))
             keys = np.fromiter((vocabulary.setdefault(term, len(vocabulary)) for term in counts), np.int32, len(counts))
             found.append((keys, np.fromiter(counts.values(), np.int32, len(counts))))
-            ids.append(paper.id)
+            ids.append(paper_id)
             lengths.append(sum(counts.values()))
         keys = np.concatenate([pair[0] for pair in found]) if found else np.empty(0, np.int32)
         frequencies = (
@@ -182,14 +182,13 @@ class LexicalIndex:
         number = self._vocabulary.get(term)
         return self._unknown if number is None else float(self._rarity[number])
 
-    def holds(self, row: int, term: str) -> bool:
-        """Whether the paper in `row` has the term."""
+    def holds(self, rows: Sequence[int], term: str) -> NDArray[np.bool_]:
+        """Which of the papers in these rows have the term."""
         number = self._vocabulary.get(term)
         if number is None:
-            return False
+            return np.zeros(len(rows), dtype=bool)
         part = self._rows[self._starts[number] : self._starts[number + 1]]
-        at = int(np.searchsorted(part, row))
-        return at < len(part) and int(part[at]) == row
+        return np.asarray(part[np.searchsorted(part, rows).clip(max=len(part) - 1)] == rows)
 
 
 def _idf(df: NDArray[Any], n: int) -> NDArray[np.float64]:

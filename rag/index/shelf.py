@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.errors import ShelfError, ShelfMissing
+from rag.index.columns import Columns
 from rag.index.embed import Embedder
-from rag.index.ledger import EncodedPassage, Ledger
+from rag.index.ledger import EncodedPaper, EncodedPassage, Ledger
 from rag.index.lexical import LexicalIndex
 from rag.index.lock import ShelfLock
+from rag.index.reading import read_abstract
 from rag.index.tokens import learn_projection, pack, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
 from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
@@ -33,7 +35,7 @@ T = TypeVar("T")
 class Shelf:
     """An open shelf; use it as a context manager, or call `close`.
 
-    The ledger is the record. Chroma and the word index carry the revision of the ledger that they were
+    The ledger is the record. Chroma, the word index and the columns carry the revision of the ledger that they were
     made from, and are made anew from it when that is another one, or when they cannot be read.
     """
 
@@ -47,6 +49,8 @@ class Shelf:
             ModelError: the embedding model is missing.
         """
         self.folder = folder
+        self.columns: Columns
+        self.lexical: LexicalIndex
         self._torn = False
         _prepare(folder, create)
         with contextlib.ExitStack() as opened:
@@ -64,7 +68,7 @@ class Shelf:
             self.stop_ids = stop_ids(self.embedder)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
-            self.lexical = self._synchronised()
+            self._synchronise()
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Shelf:
@@ -99,16 +103,17 @@ class Shelf:
         self._state.unlink(missing_ok=True)
         torn_before, self._torn = self._torn, True
         gone = self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
-        flat = [(item.passage, paper) for paper, own in zip(papers, encoded, strict=True) for item in own]
-        kept = {passage.id for passage, _ in flat}
+        flat = [(item, paper) for paper, own in zip(papers, encoded, strict=True) for item in own.passages]
+        kept = {item.passage.id for item, _ in flat}
         self.vectors.delete([key for key in gone if key not in kept])
         if flat:
-            vectors = np.stack([item.vector for own in encoded for item in own])
-            self.vectors.upsert(flat, vectors, [paper.abstract[item.start : item.end] for item, paper in flat])
+            held = [(item.passage, paper) for item, paper in flat]
+            vectors = np.stack([item.vector for item, _ in flat])
+            self.vectors.upsert(held, vectors, [paper.abstract[item.start : item.end] for item, paper in held])
         self._torn = torn_before
 
-    def _encode(self, papers: Sequence[Paper]) -> list[list[EncodedPassage]]:
-        """Each paper cut into passages, and those through the encoder in one go."""
+    def _encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
+        """Each paper read and cut into passages, and those through the encoder in one go."""
         cuts = [cut(paper, self.embedder.count_tokens, PASSAGE_TOKENS) for paper in papers]
         places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
         parts = [embedding_parts(papers[at], passage) for at, passage in places]
@@ -124,7 +129,7 @@ class Shelf:
         out: list[list[EncodedPassage]] = [[] for _ in papers]
         for row, (at, _) in enumerate(places):
             out[at].append(done[row])
-        return out
+        return [EncodedPaper(read_abstract(paper.abstract), own) for paper, own in zip(papers, out, strict=True)]
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The nearest passages as (paper id, cosine), best first; a damaged index is rebuilt and asked again."""
@@ -138,10 +143,13 @@ class Shelf:
         return self.vectors.query(vector, limit)
 
     def refresh(self) -> None:
-        """Bring the word index up to date after `put`, and record that everything is in step."""
+        """Bring the columns and the word index up to date after `put`, and record that everything is in step."""
         if self._state.is_file():
             return  # nothing was put
-        self.lexical = LexicalIndex.build(paper for _, paper in self.ledger.all_papers())
+        Columns.write(self.folder / "columns", self.ledger.all_encoded())
+        # Before the word index: who searches meanwhile looks up its rows in columns that have them all.
+        self.columns = Columns(self.folder / "columns", self.embedder.dimension)
+        self.lexical = LexicalIndex.build(self.ledger.all_stems())
         self.lexical.save(self.folder / "lexical.npz")
         self._mark()
 
@@ -164,8 +172,8 @@ class Shelf:
         part.write_text(json.dumps({"revision": self.ledger.revision}), encoding="utf-8")
         part.replace(self._state)
 
-    def _synchronised(self) -> LexicalIndex:
-        """The word index, after whatever is missing, stale or damaged was rebuilt from the ledger."""
+    def _synchronise(self) -> None:
+        """Open the columns and the word index, after whatever is missing, stale or damaged was rebuilt from the ledger."""
         in_step = False
         with contextlib.suppress(OSError, ValueError, KeyError):
             in_step = json.loads(self._state.read_text(encoding="utf-8"))["revision"] == self.ledger.revision
@@ -174,12 +182,12 @@ class Shelf:
             self._rebuild_vectors()
         if in_step:
             with contextlib.suppress(Exception):  # a damaged archive raises anything from zipfile to zlib
-                found = LexicalIndex.load(self.folder / "lexical.npz")
-                if len(found.ids) == papers:
-                    return found
+                self.columns = Columns(self.folder / "columns", self.embedder.dimension)
+                self.lexical = LexicalIndex.load(self.folder / "lexical.npz")
+                if len(self.lexical.ids) == len(self.columns) == papers:
+                    return
         self._state.unlink(missing_ok=True)
         self.refresh()
-        return self.lexical
 
     def _rebuild_vectors(self) -> None:
         """Chroma anew from the ledger's vectors; nothing is embedded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
@@ -26,13 +27,20 @@ def embedding_parts(paper: Paper, passage: Passage) -> list[tuple[int, str]]:
     sentence with its number in the abstract. Parts are joined by one space."""
     title = " ".join(readable(paper.title).split()[:TITLE_TOKENS])
     parts = [(TITLE, title)]
-    for number, (start, end) in enumerate(split_sentences(paper.abstract)):
-        text = readable(paper.abstract[max(start, passage.start) : min(end, passage.end)])
-        if text:
-            parts.append((number, text))
+    for number, (start, end) in enumerate(_sentences(paper.abstract)):
+        if start < passage.end and end > passage.start:
+            text = readable(paper.abstract[max(start, passage.start) : min(end, passage.end)])
+            if text:
+                parts.append((number, text))
     if len(parts) > 1 and not title.endswith((".", "?", "!")):
         parts[0] = (TITLE, f"{title}.")
     return parts
+
+
+@lru_cache(maxsize=1_024)
+def _sentences(abstract: str) -> tuple[tuple[int, int], ...]:
+    """Asked once of a paper that is cut, and then for each of its passages."""
+    return tuple(split_sentences(abstract))
 
 
 def embedding_text(paper: Paper, passage: Passage) -> str:
@@ -50,7 +58,7 @@ def cut(paper: Paper, count_tokens: CountTokens, max_tokens: int) -> list[Passag
     title = readable(paper.title)
     room = max(max_tokens - SPECIAL_TOKENS - count_tokens(" ".join(title.split()[:TITLE_TOKENS])), max_tokens // 4)
     pieces: list[tuple[int, int, int]] = []
-    for start, end in split_sentences(paper.abstract):
+    for start, end in _sentences(paper.abstract):
         pieces += _fitting(paper.abstract, start, end, count_tokens, room)
     if not pieces:
         return [Passage(paper.id, 0, 0)]

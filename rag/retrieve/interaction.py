@@ -6,7 +6,7 @@ Khattab and Zaharia, "ColBERT" (2020), over the small vectors that a shelf keeps
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from rag.index.lexical import WORD, terms
 from rag.index.shelf import Shelf
-from rag.index.tokens import PaperTokens, cosines
-from rag.retrieve.scaffold import is_content
+from rag.index.tokens import PaperTokens, cosines, product
+from rag.retrieve.scaffold import content_words, is_content
 
 Array = NDArray[np.float32]
+Shares = NDArray[np.float64]
 # Two neighbouring word pieces as one number.
 PAIR = np.uint64(1 << 32)
 
@@ -37,7 +38,8 @@ class EncodedQuestion:
     """A question encoded once.
 
     `vector` is its embedding (dimension), `pieces` the projected vectors of its word pieces (pieces x 96) and
-    `weights` how telling each is; `pairs` are its neighbouring content pieces as numbers.
+    `weights` how telling each is; `stems` are those of its content words, in order;
+    `pairs` are its neighbouring content pieces as numbers.
     """
 
     text: str
@@ -45,6 +47,7 @@ class EncodedQuestion:
     pieces: Array
     weights: NDArray[np.float64]
     words: tuple[QuestionWord, ...]
+    stems: tuple[str, ...]
     pairs: NDArray[np.uint64]
     pair_weights: NDArray[np.float64]
 
@@ -57,7 +60,8 @@ class EncodedQuestion:
         telling = weights[kept]
         pairs, first = np.unique(neighbours(ids[kept]), return_index=True)
         return cls(
-            text, vector, vectors @ shelf.projection, weights, _words(text, shelf, weights),
+            text, vector, product(vectors, shelf.projection), weights, _words(text, shelf, weights),
+            tuple(terms(" ".join(content_words(text)))),
             pairs, (telling[:-1] + telling[1:])[first] if len(pairs) else np.empty(0),
         )  # fmt: skip
 
@@ -78,35 +82,56 @@ class Interaction:
     phrases: float
 
 
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Those of several papers, of which most are asked only for the shares: `similarity`, `sentence` and `phrases`, a
+    value a paper. The sentences of paper i, and their cosines, are those from `bounds[i]` to `bounds[i + 1]`."""
+
+    similarity: Shares
+    sentence: Shares
+    phrases: Shares
+    sentences: NDArray[np.int16]
+    cosines: Array
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.similarity)
+
+    def __getitem__(self, at: int) -> Interaction:
+        shares = (float(share[at]) for share in (self.similarity, self.sentence, self.phrases))
+        part = slice(self.bounds[at], self.bounds[at + 1])
+        return Interaction(self.sentences[part], self.cosines[part], *shares)
+
+    def __iter__(self) -> Iterator[Interaction]:
+        return (self[at] for at in range(len(self)))
+
+
 def neighbours(ids: NDArray[np.int64] | NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Each id with the next, as one number."""
     wide = ids.astype(np.uint64)
     return wide[:-1] * PAIR + wide[1:]
 
 
-def interact(question: EncodedQuestion, papers: Sequence[PaperTokens]) -> list[Interaction]:
-    """One product for all papers, for many small ones spend their time handing work between threads."""
+def interact(question: EncodedQuestion, papers: Sequence[PaperTokens]) -> Interactions:
+    """How each of these papers meets the question."""
     weights = (question.weights / (question.weights.sum() or 1.0)).astype(np.float32)
-    empty = Interaction(np.empty(0, np.int16), np.empty((0, len(weights)), np.float32), 0.0, 0.0, 0.0)
-    out = [empty] * len(papers)
-    held = [at for at, paper in enumerate(papers) if len(paper.sentences)]
-    if not held:
-        return out
-    together = np.concatenate(cosines(question.pieces, [papers[at] for at in held]))
-    numbers = np.concatenate([papers[at].sentences for at in held])
-    owner = np.repeat(np.arange(len(held)), [len(papers[at].sentences) for at in held])
-    starts = np.flatnonzero(np.r_[True, (np.diff(numbers) != 0) | (np.diff(owner) != 0)])
+    counts = np.array([len(paper.sentences) for paper in papers], dtype=np.int64)
+    similarity, sentence, phrases = np.zeros((3, len(papers)))
+    if not counts.sum():
+        nothing = np.empty((0, len(weights)), np.float32)
+        bounds = np.zeros(len(papers) + 1, np.int64)
+        return Interactions(similarity, sentence, phrases, np.empty(0, np.int16), nothing, bounds)
+    together = cosines(question.pieces, np.concatenate([paper.vectors for paper in papers]))
+    numbers = np.concatenate([paper.sentences for paper in papers])
+    owner = np.repeat(np.arange(len(papers)), counts)
+    starts = np.flatnonzero(np.r_[True, (numbers[1:] != numbers[:-1]) | (owner[1:] != owner[:-1])])
     best = np.maximum.reduceat(together, starts, axis=0).clip(0, 1)
-    first = np.flatnonzero(np.r_[True, np.diff(owner[starts]) != 0])
-    whole = np.maximum.reduceat(best, first, axis=0) @ weights
-    single = np.maximum.reduceat(best @ weights, first)
-    phrases = _phrases(question, np.concatenate([papers[at].ids for at in held]), owner, len(held))
-    ends = [*first[1:], len(starts)]
-    for row, (at, begin, end) in enumerate(zip(held, first, ends, strict=True)):
-        out[at] = Interaction(
-            numbers[starts[begin:end]], best[begin:end], float(whole[row]), float(single[row]), float(phrases[row])
-        )
-    return out
+    bounds = np.searchsorted(owner[starts], np.arange(len(papers) + 1))
+    held = np.flatnonzero(counts)  # a paper without kept words meets nothing
+    similarity[held] = np.maximum.reduceat(best, bounds[held], axis=0) @ weights
+    sentence[held] = np.maximum.reduceat(best @ weights, bounds[held])
+    phrases = _phrases(question, np.concatenate([paper.ids for paper in papers]), owner, len(papers))
+    return Interactions(similarity, sentence, phrases, numbers[starts], best, bounds)
 
 
 def _phrases(
@@ -115,11 +140,14 @@ def _phrases(
     found = np.zeros(papers)
     if not len(question.pairs):
         return found
-    codes = neighbours(ids)
+    # Few of the paper's words are the question's: only what lies between two of them can be one of its pairs.
+    shared = np.isin(ids, np.concatenate([question.pairs // PAIR, question.pairs % PAIR]).astype(np.uint32))
+    begin = np.flatnonzero(shared[:-1] & shared[1:] & (owner[:-1] == owner[1:]))
+    codes = ids[begin] * PAIR + ids[begin + 1]
     at = np.minimum(np.searchsorted(question.pairs, codes), len(question.pairs) - 1)
-    hits = np.flatnonzero((question.pairs[at] == codes) & (owner[:-1] == owner[1:]))
-    told = np.unique(np.stack([owner[hits], at[hits]], axis=1), axis=0)  # each pair counts once a paper
-    np.add.at(found, told[:, 0], question.pair_weights[told[:, 1]])
+    hits = question.pairs[at] == codes
+    told = np.unique(owner[begin[hits]] * len(question.pairs) + at[hits])  # each pair counts once a paper
+    np.add.at(found, told // len(question.pairs), question.pair_weights[told % len(question.pairs)])
     return found / (question.pair_weights.sum() or 1.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,7 @@ from rag.ingest.names import looks_like_name
 from rag.ingest.repair import readable
 from rag.retrieve.aspect import asks_figure, thing_asked
 from rag.retrieve.interaction import EncodedQuestion, Interaction, QuestionWord
-from rag.types import Match, Paper, Query
-
-# Sentences of an abstract as they read, each with its stems.
-Sentences = Sequence[tuple[str, frozenset[str]]]
+from rag.types import Match, Paper, Query, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +22,15 @@ class Meeting:
 
     A word meets a text with 1 where the text has its stem, or else with the best cosine of its pieces there: `each`
     (sentences x words). `rarity` (sums to 1) is how rare the words are on the shelf, `wanted` which of them say what is
-    asked for, `figures` which sentences have a figure, and `figure` whether one is asked for.
+    asked for, `stems` those of each sentence, `figures` which sentences have a figure, and `figure` whether one is
+    asked for.
     """
 
     words: Sequence[QuestionWord]
     rarity: NDArray[np.float64]
     each: NDArray[np.float64]
     wanted: Sequence[int]
+    stems: Sequence[frozenset[str]]
     figures: NDArray[np.bool_]
     figure: bool
 
@@ -43,45 +41,44 @@ class Meeting:
         question: EncodedQuestion,
         paper: Paper,
         interaction: Interaction,
-        sentences: Sentences,
+        sentences: Sequence[Sentence],
         index: LexicalIndex,
     ) -> Meeting:
         """Of the question as understood, and its topic encoded, with a paper."""
         names = _names_said(query, paper)
         words = [word for word in question.words if word.text.casefold() not in names] or list(question.words)
         rarity = np.array([max((index.idf(stem) for stem in word.stems), default=0.0) for word in words]) + 1e-6
+        stems = [frozenset(sentence.stems) for sentence in sentences]
         thing = {word.casefold() for word in WORD.findall(thing_asked(query.question))}
         return cls(
             words,
             rarity / rarity.sum() if words else rarity,
-            _met_by_sentence(words, interaction, sentences),
+            _met_by_sentence(words, interaction, stems),
             [at for at, word in enumerate(words) if word.text.casefold() in thing],
+            stems,
             has_figure(sentences),
             asks_figure(query.question),
         )
 
 
-def has_figure(sentences: Sentences) -> NDArray[np.bool_]:
+def has_figure(sentences: Sequence[Sentence]) -> NDArray[np.bool_]:
     """Which sentences have a figure."""
-    return np.array([bool(re.search(r"\d", text)) for text, _ in sentences], dtype=bool)
+    return np.array([sentence.figure for sentence in sentences], dtype=bool)
 
 
-def match(
-    query: Query, paper: Paper, interaction: Interaction, sentences: Sentences, index: LexicalIndex, meeting: Meeting
-) -> Match:
+def match(query: Query, paper: Paper, interaction: Interaction, index: LexicalIndex, meeting: Meeting) -> Match:
     """How the words of the paper meet those of the question."""
     words, rarity, each, wanted = meeting.words, meeting.rarity, meeting.each, meeting.wanted
     if not words:
         return Match(named=float(bool(query.names)))
     title = readable(paper.title)
-    stems = frozenset().union(*(own for _, own in sentences), terms(title))
+    stems = frozenset().union(*meeting.stems, terms(title))
     weights = np.array([word.weight for word in words]) + 1e-6
     whole = _met(words, interaction.cosines.max(axis=0, initial=0.0)[None], [stems])[0]
     best = int(np.argmax(each @ weights)) if len(each) else -1
     single = each[best] if best >= 0 else np.zeros(len(words))
-    own = sentences[best][1] if best >= 0 else frozenset[str]()
+    own = meeting.stems[best] if best >= 0 else frozenset[str]()
     figure, figures = meeting.figure, meeting.figures
-    text = " ".join((title, *(said for said, _ in sentences))).casefold()
     return Match(
         words=float(whole @ rarity),
         sentence=float(single @ rarity),
@@ -95,11 +92,17 @@ def match(
         no_figure=float(figure and not (best >= 0 and figures[best])),
         thing=float(whole[wanted].mean()) if wanted else 1.0,
         thing_figure=_thing_and_figure(each[:, wanted], figures, figure) if wanted and len(each) else 1.0,
-        strangers=float(
-            min(2, sum(word.text.casefold() not in text for word in words if _is_name(word.text, query.question)))
-        ),
+        strangers=_strangers([word.text for word in words if _is_name(word.text, query.question)], paper),
         named=float(bool(query.names)),
     )
+
+
+def _strangers(names: Sequence[str], paper: Paper) -> float:
+    """How many of these names the paper does not have, at most 2."""
+    if not names:
+        return 0.0
+    text = f"{readable(paper.title)} {readable(paper.abstract)}".casefold()
+    return float(min(2, sum(name.casefold() not in text for name in names)))
 
 
 def _names_said(query: Query, paper: Paper) -> set[str]:
@@ -130,14 +133,14 @@ def _met(
 
 
 def _met_by_sentence(
-    words: Sequence[QuestionWord], interaction: Interaction, sentences: Sentences
+    words: Sequence[QuestionWord], interaction: Interaction, stems: Sequence[frozenset[str]]
 ) -> NDArray[np.float64]:
     """How well each sentence meets each word (sentences x words)."""
-    best = np.zeros((len(sentences), interaction.cosines.shape[1]), dtype=np.float32)
+    best = np.zeros((len(stems), interaction.cosines.shape[1]), dtype=np.float32)
     for number, own in zip(interaction.sentences, interaction.cosines, strict=True):
-        if 0 <= number < len(sentences):
+        if 0 <= number < len(stems):
             best[number] = np.maximum(best[number], own)
-    return _met(words, best, [stems for _, stems in sentences])
+    return _met(words, best, stems)
 
 
 def _lowest(met: NDArray[np.float64]) -> float:

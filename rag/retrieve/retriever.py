@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rag.index.lexical import terms, words
 from rag.index.shelf import Shelf
-from rag.retrieve.interaction import EncodedQuestion, interact
+from rag.retrieve.interaction import EncodedQuestion, Interaction, Interactions, interact
 from rag.retrieve.scaffold import content_words
 from rag.retrieve.spans import sentence_features, with_spans
 from rag.types import Evidence, Filters, Paper, Query
@@ -25,10 +25,10 @@ LEXICAL, LATE, SENTENCE, PHRASE = 0.4, 0.75, 0.5, 0.2
 FEEDBACK_PAPERS, FEEDBACK, SHARPNESS = 5, 0.5, 8.0
 # Candidates of each leg; what one leg did not score for a candidate of the other is filled in exactly.
 CANDIDATES = 60
-# Passages asked of Chroma for CANDIDATES papers: a paper has about three. Twice as many of both change no figure.
-PASSAGES = 200
-# Papers whose words meet the question's one by one.
-RERANKED = 50
+# Passages asked of Chroma for CANDIDATES papers: a paper has about three. Twice as many change no figure.
+PASSAGES = 100
+# Papers whose words meet the question's one by one. With 20 cacm loses 0.0026, with 50 nothing changes.
+RERANKED = 40
 # Up to so many papers that pass a filter are scored exactly, without Chroma.
 EXACT = 2_000
 
@@ -39,26 +39,26 @@ Vector = NDArray[np.float32]
 class _Candidates:
     """The papers under consideration, row by row: ids, BM25, and their passage vectors, one below the other."""
 
-    def __init__(self, vectors: dict[str, Vector], lexical: Mapping[str, float]) -> None:
-        self.ids = list(vectors)
-        self.lexical = np.array([lexical[key] for key in self.ids])
-        self._passages = np.concatenate(list(vectors.values())) if vectors else np.empty((0, 1), np.float32)
-        counts = np.array([len(own) for own in vectors.values()], dtype=np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-        self._sums = np.add.reduceat(self._passages, self._starts, axis=0) if vectors else self._passages
+    def __init__(
+        self, ids: list[str], lexical: NDArray[np.float64], passages: Vector, counts: NDArray[np.int64]
+    ) -> None:
+        self.ids, self.lexical, self._passages = ids, lexical, passages
+        self._starts = np.cumsum(counts) - counts
+        self._sums = np.add.reduceat(passages, self._starts, axis=0) if ids else passages
         self._norms = np.linalg.norm(self._sums, axis=1).clip(1e-9)
-        self.means = self._sums / counts[:, None] if vectors else self._sums
+        self.means = self._sums / counts[:, None]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def cosines(self, vector: Vector) -> NDArray[np.float64]:
         """Of the nearest passage of each."""
-        return np.maximum.reduceat(self._passages @ vector, self._starts).astype(np.float64)
+        # Row by row: one product would be handed to other threads, and wait for them on a busy machine.
+        return np.maximum.reduceat(np.vecdot(self._passages, vector), self._starts).astype(np.float64)
 
     def near(self, vector: Vector) -> NDArray[np.float64]:
         """The mean of two cosines: of the nearest passage, and of the mean of all passages."""
-        return np.asarray((self.cosines(vector) + self._sums @ vector / self._norms) / 2)
+        return np.asarray((self.cosines(vector) + np.vecdot(self._sums, vector) / self._norms) / 2)
 
     def kinship(self, rows: Sequence[int]) -> list[float]:
         """The mean cosine of each of these with the first three: what answers a question together is alike."""
@@ -79,6 +79,7 @@ class Retriever:
         self._legs = LEGS - set(without)
         # One question is searched for and then looked for in sentences: it is encoded once.
         self._read = lru_cache(maxsize=4)(lambda topic: EncodedQuestion.read(topic, shelf))
+        self._met: tuple[EncodedQuestion, dict[str, int], Interactions] | None = None
 
     def search(self, query: Query, limit: int) -> list[Evidence]:
         """The `limit` best papers for the query's topic among those its filters let through, best first.
@@ -89,14 +90,13 @@ class Retriever:
         if not query.topic:
             return self._listed(query, allowed, limit)
         question = self._read(query.topic)
-        wanted = terms(" ".join(content_words(query.topic)))
-        found = self._candidates(question.vector, wanted, allowed)
+        found = self._candidates(question, allowed)
         if not len(found):
             return []
         scores = self._fused(question, found, limit)
         best = sorted(range(len(found)), key=lambda row: (-scores[row], found.ids[row]))[:limit]
         papers = self._shelf.ledger.papers([found.ids[row] for row in best])
-        cosines, coverage = found.cosines(question.vector), self._coverage(wanted, [found.ids[row] for row in best])
+        cosines, coverage = found.cosines(question.vector), self._coverage(question.stems, list(papers))
         return [
             Evidence(
                 papers[found.ids[row]], float(scores[row]), float(cosines[row]), float(found.lexical[row]),
@@ -116,13 +116,12 @@ class Retriever:
         if not self._legs & {"late", "phrase"}:
             return scores
         near = np.argsort(-scores, kind="stable")[: max(RERANKED, limit)]
-        tokens = self._shelf.ledger.tokens([found.ids[row] for row in near])
-        met = interact(question, [tokens[found.ids[row]] for row in near])
+        met = self._meet(question, [found.ids[row] for row in near])
         more = np.zeros(len(near))
         if "late" in self._legs:
-            more += [LATE * one.similarity + SENTENCE * one.sentence for one in met]
+            more += LATE * met.similarity + SENTENCE * met.sentence
         if "phrase" in self._legs:
-            more += [PHRASE * one.phrases for one in met]
+            more += PHRASE * met.phrases
         least = float(more.min())
         scores = scores + least
         scores[near] += more - least
@@ -135,26 +134,34 @@ class Retriever:
         moved = vector + FEEDBACK * (weights / weights.sum()) @ found.means[leaders]
         return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
+    def _meet(self, question: EncodedQuestion, ids: Sequence[str]) -> Interactions:
+        """How papers meet a question, kept until the next are asked for: the best of them are looked at again."""
+        lexical = self._shelf.lexical  # before the columns, which may have more papers, but never fewer
+        met = interact(question, self._shelf.columns.tokens([lexical.row_of[key] for key in ids]))
+        self._met = question, {key: at for at, key in enumerate(ids)}, met
+        return met
+
+    def _interactions(self, question: EncodedQuestion, ids: Sequence[str]) -> list[Interaction]:
+        asked, places, met = self._met or (question, {}, None)
+        if met is None or asked is not question or not all(key in places for key in ids):
+            return list(self._meet(question, ids))
+        return [met[places[key]] for key in ids]
+
     def _coverage(self, wanted: Sequence[str], ids: Sequence[str]) -> list[float]:
         """For each paper the share of the terms' idf mass whose terms it has, in [0, 1]; 0 without terms."""
         index = self._shelf.lexical
         weights = {term: index.idf(term) for term in wanted}
-        total = sum(weights.values()) or 1.0
-        return [
-            sum(weight for term, weight in weights.items() if index.holds(index.row_of[key], term)) / total
-            for key in ids
-        ]
+        rows = [index.row_of[key] for key in ids]
+        covered = sum((weight * index.holds(rows, term) for term, weight in weights.items()), np.zeros(len(rows)))
+        return [float(share) for share in covered / (sum(weights.values()) or 1.0)]
 
     def gain(self, topic: str, paper_id: str, taken: Sequence[str]) -> float:
         """The share of the topic's idf mass that stands in the paper and in none of those taken."""
         index = self._shelf.lexical
         weights = {term: index.idf(term) for term in terms(" ".join(content_words(topic)))}
-        rows = [index.row_of[key] for key in taken]
-        new = (
-            weight
-            for term, weight in weights.items()
-            if index.holds(index.row_of[paper_id], term) and not any(index.holds(row, term) for row in rows)
-        )
+        rows = [index.row_of[key] for key in (paper_id, *taken)]
+        held = {term: index.holds(rows, term) for term in weights}
+        new = (weight for term, weight in weights.items() if held[term][0] and not held[term][1:].any())
         return sum(new) / (sum(weights.values()) or 1.0)
 
     def count_without(self, field: str) -> int:
@@ -164,7 +171,11 @@ class Retriever:
     def with_spans(self, query: Query, evidence: Sequence[Evidence], *, matched: bool = True) -> list[Evidence]:
         """The same evidence, each paper with its sentences, best for the topic first, and how its words match
         (which a plain search can do without)."""
-        return with_spans(query, evidence, self._read(query.topic), self._shelf, matched) if evidence else []
+        if not evidence:
+            return []
+        question = self._read(query.topic)
+        met = self._interactions(question, [item.paper.id for item in evidence])
+        return with_spans(query, evidence, question, met, self._shelf, matched)
 
     def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
         """The papers of these ids."""
@@ -173,8 +184,9 @@ class Retriever:
     def sentence_features(self, query: Query, paper: Paper) -> dict[str, NDArray[np.float64]]:
         """What the choice among a paper's sentences looks at; for `eval.fit`."""
         question = self._read(query.topic)
-        met = interact(question, [self._shelf.ledger.tokens([paper.id])[paper.id]])[0]
-        return sentence_features(query, question, paper, met, self._shelf.lexical)
+        (met,) = self._interactions(question, [paper.id])
+        sentences = self._shelf.ledger.sentences([paper.id])[paper.id]
+        return sentence_features(query, question, paper, met, sentences, self._shelf.lexical)
 
     def saying(self, phrase: str) -> list[str]:
         """Ids of the papers that have these words in a row in title or abstract, in order of arrival."""
@@ -207,20 +219,27 @@ class Retriever:
             papers.sort(key=lambda paper: (paper.date or "", paper.id), reverse=True)
         return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers[:limit]]
 
-    def _candidates(self, vector: Vector, wanted: Sequence[str], allowed: list[str] | None) -> _Candidates:
+    def _candidates(self, question: EncodedQuestion, allowed: list[str] | None) -> _Candidates:
         """The best of both legs among the papers allowed, each scored by both."""
         index = self._shelf.lexical
-        bm25 = index.scores(wanted) if "lexical" in self._legs else np.zeros(len(index.ids), np.float32)
+        bm25 = index.scores(question.stems) if "lexical" in self._legs else np.zeros(len(index.ids), np.float32)
         if allowed is not None:
             passing = np.zeros(len(bm25), dtype=bool)
             passing[[index.row_of[key] for key in allowed if key in index.row_of]] = True
             bm25 = np.where(passing, bm25, 0).astype(np.float32)
-        rows = np.argsort(-bm25, kind="stable")[:CANDIDATES]
-        ids = {index.ids[row] for row in rows if bm25[row] > 0}
+        ids = {index.ids[row] for row in _best(bm25, CANDIDATES)}
         if allowed is not None and len(allowed) <= EXACT:
             ids |= set(allowed)
         elif "dense" in self._legs:
-            near = {key for key, _ in self._shelf.nearest(vector, PASSAGES)}
+            near = {key for key, _ in self._shelf.nearest(question.vector, PASSAGES)}
             ids |= near if allowed is None else near & set(allowed)
-        vectors = self._shelf.ledger.vectors(sorted(key for key in ids if key in index.row_of))
-        return _Candidates(vectors, {key: float(bm25[index.row_of[key]]) for key in vectors})
+        held = sorted(key for key in ids if key in index.row_of)
+        at = [index.row_of[key] for key in held]
+        return _Candidates(held, bm25[at].astype(np.float64), *self._shelf.columns.passages(at))
+
+
+def _best(scores: NDArray[np.float32], count: int) -> list[int]:
+    """The rows of the `count` highest scores above 0, the first of those that are level; without sorting them all."""
+    least = np.partition(scores, -count)[-count] if count < len(scores) else 0.0
+    rows = np.flatnonzero((scores >= least) & (scores > 0))
+    return [int(row) for row in rows[np.argsort(-scores[rows], kind="stable")[:count]]]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import LexicalIndex, terms
+from rag.index.lexical import LexicalIndex
 from rag.index.shelf import Shelf
-from rag.ingest.repair import readable
-from rag.ingest.roles import roles
-from rag.ingest.sentences import split_sentences
 from rag.retrieve.aspect import asks_figure, sorts_asked
-from rag.retrieve.interaction import EncodedQuestion, Interaction, interact
-from rag.retrieve.match import Meeting, Sentences, has_figure, match
-from rag.retrieve.scaffold import content_words
-from rag.types import Evidence, Match, Paper, Query, Role, Span
+from rag.retrieve.interaction import EncodedQuestion, Interaction
+from rag.retrieve.match import Meeting, has_figure, match
+from rag.types import Evidence, Match, Paper, Query, Role, Sentence, Span
 
 # How well a sentence fits: max-sim + WORDS * words + NUMBER * (a figure where one is asked for).
 WORDS, NUMBER = 0.3, 0.3
@@ -32,62 +29,56 @@ Array = NDArray[np.float64]
 
 
 def with_spans(
-    query: Query, evidence: Sequence[Evidence], question: EncodedQuestion, shelf: Shelf, matched: bool = True
+    query: Query,
+    evidence: Sequence[Evidence],
+    question: EncodedQuestion,
+    met: Sequence[Interaction],
+    shelf: Shelf,
+    matched: bool = True,
 ) -> list[Evidence]:
     """The same evidence, each paper with its sentences, the likeliest to answer first, and how its words match.
 
     A sentence's words were encoded within their passage, so that "it" is read with what it stands for.
+
+    Args:
+        query: the question as understood.
+        evidence: the papers.
+        question: the topic, encoded.
+        met: how each paper meets it.
+        shelf: the shelf.
+        matched: whether to look at words one by one, which a plain search can do without.
     """
-    tokens = shelf.ledger.tokens([item.paper.id for item in evidence])
-    met = interact(question, [tokens[item.paper.id] for item in evidence])
+    held = shelf.ledger.sentences([item.paper.id for item in evidence])
+    figures = asks_figure(question.text)
     ranked = []
     for item, interaction in zip(evidence, met, strict=True):
-        places, sentences = read_abstract(item.paper.abstract)
+        sentences = held[item.paper.id]
         basics = _basics(question, interaction, sentences, shelf.lexical)
-        figures = asks_figure(question.text) * has_figure(sentences)
-        fits = basics["similarity"] + WORDS * basics["words"] + NUMBER * figures
-        found, spans = Match(), [Span(*place, score=float(fit)) for place, fit in zip(places, fits, strict=True)]
+        fits = basics["similarity"] + WORDS * basics["words"]
+        if figures:
+            fits = fits + NUMBER * has_figure(sentences)
+        found, odds = Match(), np.zeros(len(sentences))
         if matched:
             meeting = Meeting.read(query, question, item.paper, interaction, sentences, shelf.lexical)
-            features = _features(query, item.paper, sentences, meeting, basics)
-            played, odds = parts(item.paper.abstract), choice(features, CHOICE)
-            spans = [
-                replace(span, role=part, probability=float(p))
-                for span, part, p in zip(spans, played, odds, strict=True)
-            ]
-            found = match(query, item.paper, interaction, sentences, shelf.lexical, meeting)
+            odds = choice(_features(query, sentences, meeting, basics), CHOICE)
+            found = match(query, item.paper, interaction, shelf.lexical, meeting)
+        spans = [
+            Span(one.start, one.end, fit, one.role, p)
+            for one, fit, p in zip(sentences, fits.tolist(), odds.tolist(), strict=True)
+        ]
         spans.sort(key=lambda span: (-span.probability, -span.score, span.start))
         ranked.append(replace(item, similarity=interaction.similarity, match=found, spans=tuple(spans)))
     return ranked
 
 
 def _basics(
-    question: EncodedQuestion, interaction: Interaction, sentences: Sentences, index: LexicalIndex
+    question: EncodedQuestion, interaction: Interaction, sentences: Sequence[Sentence], index: LexicalIndex
 ) -> dict[str, Array]:
     """What both the fit of a sentence and the choice among them rest on; comparable between papers."""
     return {
         "similarity": _similar(question, interaction, len(sentences)),
-        "words": np.array(_word_shares(question.text, [stems for _, stems in sentences], index)),
+        "words": _word_shares(question.stems, sentences, index),
     }
-
-
-@lru_cache(maxsize=4_096)
-def read_abstract(
-    abstract: str,
-) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, frozenset[str]], ...]]:
-    """The sentences of an abstract: their half-open offsets, and how they read with their stems.
-
-    Kept for the papers that were looked at last: a conversation goes on about the same ones.
-    """
-    places = tuple(split_sentences(abstract))
-    texts = [readable(abstract[start:end]) for start, end in places]
-    return places, tuple((text, frozenset(terms(text))) for text in texts)
-
-
-@lru_cache(maxsize=4_096)
-def parts(abstract: str) -> tuple[Role, ...]:
-    """The part of each sentence of an abstract."""
-    return tuple(roles([text for text, _ in read_abstract(abstract)[1]]))
 
 
 def choice(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
@@ -98,16 +89,20 @@ def choice(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array
 
 
 def sentence_features(
-    query: Query, question: EncodedQuestion, paper: Paper, interaction: Interaction, index: LexicalIndex
+    query: Query,
+    question: EncodedQuestion,
+    paper: Paper,
+    interaction: Interaction,
+    sentences: Sequence[Sentence],
+    index: LexicalIndex,
 ) -> dict[str, Array]:
     """What `choice` looks at, by name; one value a sentence of the paper."""
-    sentences = read_abstract(paper.abstract)[1]
     meeting = Meeting.read(query, question, paper, interaction, sentences, index)
-    return _features(query, paper, sentences, meeting, _basics(question, interaction, sentences, index))
+    return _features(query, sentences, meeting, _basics(question, interaction, sentences, index))
 
 
 def _features(
-    query: Query, paper: Paper, sentences: Sentences, meeting: Meeting, basics: Mapping[str, Array]
+    query: Query, sentences: Sequence[Sentence], meeting: Meeting, basics: Mapping[str, Array]
 ) -> dict[str, Array]:
     count, each = len(sentences), meeting.each
     features = {
@@ -116,10 +111,9 @@ def _features(
         "met": each @ meeting.rarity if meeting.words else np.zeros(count),
         "thing": each[:, meeting.wanted].mean(axis=1) if meeting.wanted else np.zeros(count),
         "first": np.array([float(at == 0) for at in range(count)]),
-        "length": np.log([len(text.split()) + 1 for text, _ in sentences]) if count else np.zeros(0),
+        "length": np.log([one.words + 1 for one in sentences]) if count else np.zeros(0),
     }
-    played = parts(paper.abstract)
-    features |= {part.value: np.array([float(one is part) for one in played]) for part in Role}
+    features |= {part.value: np.array([float(one.role is part) for one in sentences]) for part in Role}
     asked = sorts_asked(query.question)
     for name in CHOICE:
         if "_" in name:
@@ -138,12 +132,17 @@ def _similar(question: EncodedQuestion, interaction: Interaction, count: int) ->
     return found
 
 
-def _word_shares(topic: str, stems: Sequence[frozenset[str]], index: LexicalIndex) -> list[float]:
+def _word_shares(wanted: Sequence[str], sentences: Sequence[Sentence], index: LexicalIndex) -> Array:
     """For each sentence the share of the question's informative words in it; a word that stands in every
     sentence of the paper tells nothing between them and weighs little."""
-    weights = {}
-    for term in terms(" ".join(content_words(topic))):
-        if held := sum(term in own for own in stems):
-            weights[term] = index.idf(term) * math.log((len(stems) + 1) / (held + 0.5))
-    total = sum(weights.values())
-    return [sum(weight for term, weight in weights.items() if term in own) / total if total else 0.0 for own in stems]
+    asked = dict.fromkeys(wanted)
+    held = [asked.keys() & one.stems for one in sentences]
+    counts = Counter(itertools.chain.from_iterable(held))
+    weights = {
+        term: index.idf(term) * math.log((len(sentences) + 1) / (counts[term] + 0.5))
+        for term in asked
+        if term in counts
+    }
+    total = sum(weights.values()) or 1.0
+    # In the order of the question: the sum must not depend on how a set lies in memory.
+    return np.array([sum(weights[term] for term in asked if term in own) / total for own in held])
