@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_human, read_twins
+from eval.checker.names import TYPES, base_weights, bert_name
 from eval.fit import fit
 from rag.config import Settings
-from rag.index import bert_onnx
 from rag.index.embed import Embedder, model_dir
 from rag.verify.checker import OFFSET, PENALTY, SLOPE, THRESHOLD
 from rag.verify.network import WEIGHTS, Calibration, SupportNetwork
@@ -33,15 +33,6 @@ RANK = 48
 PRECISION = 0.88
 # Before anything is fitted.
 UNFITTED = Calibration(margin=1.0, untrained=0.0, bias=0.0, contradicted=0.5)
-# The encoder's names in `eval/checker/encoder.py` and BERT's, which `rag/verify/network.py` reads.
-_LAYER = {
-    "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
-    "o": "attention.output.dense", "i": "intermediate.dense", "d": "output.dense",
-    "n1": "attention.output.LayerNorm", "n2": "output.LayerNorm",
-}  # fmt: skip
-_OTHERS = {"n": "embeddings.LayerNorm", "h1": "head.inner", "h2": "head.outer", "hf": "head.views"}
-_KINDS = {"w": "weight", "b": "bias", "weight": "weight", "bias": "bias"}
-_TYPES = "typ"
 
 Array = NDArray[np.float32]
 Half = NDArray[np.float16]
@@ -55,22 +46,6 @@ class Judged:
     set: str
     claim: Claim
     logits: Array
-
-
-def bert_name(name: str) -> str:
-    """BERT's (or the head's) name of a weight of a checkpoint."""
-    if name == _TYPES:
-        return "embeddings.token_type_embeddings.weight"
-    module, _, kind = name.rpartition(".")
-    if module.startswith("layers."):
-        _, number, part = module.split(".")
-        return f"encoder.layer.{number}.{_LAYER[part]}.{_KINDS[kind]}"
-    return f"{_OTHERS[module]}.{_KINDS[kind]}"
-
-
-def base_weights(folder: Path) -> dict[str, Array]:
-    """The untrained weights of a model folder by BERT's names."""
-    return bert_onnx._load(folder)[1]
 
 
 def low_rank(difference: Array, rank: int) -> tuple[Half, Half]:
@@ -87,7 +62,7 @@ def changes(trained: Mapping[str, Array], base: Mapping[str, Array], rank: int) 
         known = bert_name(name)
         if known in base and np.array_equal(base[known], value):
             continue
-        if known in base and value.ndim == 2 and name != _TYPES:
+        if known in base and value.ndim == 2 and name != TYPES:
             stored[f"{known}.a"], stored[f"{known}.b"] = low_rank(value - base[known], rank)
         else:
             stored[known] = value.astype(np.float16)
@@ -195,7 +170,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    settings = Settings()
+    settings = Settings(embedding_model=None)  # all-MiniLM-L6-v2, which the network is made of
     sources = frozenset(options.sources.read_text(encoding="utf-8").split()) if options.sources else None
     made = groups(tqdm(development(options.human, sources), "read", unit=" claims"), Embedder.from_settings(settings))
     model = model_dir(settings)
