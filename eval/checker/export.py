@@ -1,0 +1,191 @@
+"""Writes what training changed as a small file: `python -m eval.checker.export CHECKPOINT --out rag/verify/support.safetensors`.
+
+Each changed matrix is kept as the product of two narrow ones (the truncated singular value decomposition of its
+difference from all-MiniLM-L6-v2), everything else whole; all in 16 bits. Then the network is run as the checker runs
+it, on sources that it was not trained on, to fit the calibration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_human, read_twins
+from eval.checker.names import TYPES, base_weights, bert_name
+from eval.fit import fit
+from rag.config import Settings
+from rag.index.embed import Embedder, model_dir
+from rag.verify.checker import OFFSET, PENALTY, SLOPE, THRESHOLD
+from rag.verify.network import WEIGHTS, Calibration, SupportNetwork
+
+RANK = 48
+# Of the claims said to be contradicted at least this share shall be.
+PRECISION = 0.88
+# Before anything is fitted.
+UNFITTED = Calibration(margin=1.0, untrained=0.0, bias=0.0, contradicted=0.5)
+
+Array = NDArray[np.float32]
+Half = NDArray[np.float16]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim of the set `set`, and the network's logits (3)."""
+
+    set: str
+    claim: Claim
+    logits: Array
+
+
+def low_rank(difference: Array, rank: int) -> tuple[Half, Half]:
+    """(rank x inputs, outputs x rank), whose product, the second by the first, is nearest to the difference."""
+    left, values, right = np.linalg.svd(difference, full_matrices=False)
+    root = np.sqrt(values[:rank])  # shared evenly, so that neither falls below what 16 bits can hold
+    return (root[:, None] * right[:rank]).astype(np.float16), (left[:, :rank] * root).astype(np.float16)
+
+
+def changes(trained: Mapping[str, Array], base: Mapping[str, Array], rank: int) -> dict[str, Half]:
+    """What to store of trained weights (by the checkpoint's names) beside those they began as (by BERT's)."""
+    stored: dict[str, Half] = {}
+    for name, value in trained.items():
+        known = bert_name(name)
+        if known in base and np.array_equal(base[known], value):
+            continue
+        if known in base and value.ndim == 2 and name != TYPES:
+            stored[f"{known}.a"], stored[f"{known}.b"] = low_rank(value - base[known], rank)
+        else:
+            stored[known] = value.astype(np.float16)
+    return stored
+
+
+def write(path: Path, weights: Mapping[str, Half], calibration: Calibration) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(
+        {name: np.ascontiguousarray(value) for name, value in sorted(weights.items())},
+        str(path),
+        metadata={"calibration": json.dumps(asdict(calibration))},
+    )
+
+
+def judged(judge: SupportNetwork, made: Sequence[Group]) -> list[Judged]:
+    """Claim by claim, as the checker asks: 8-bit arithmetic rounds by what stands in one row."""
+    return [
+        Judged(group.set, claim, judge.logits(group.pieces, [claim.pieces], np.array([claim.features], np.float32))[0])
+        for group in tqdm(made, "judged", unit=" sources")
+        for claim in group.claims
+    ]
+
+
+def calibrated(rows: Sequence[Judged]) -> Calibration:
+    """How the network's logits are to be read, fitted on claims it was not trained on."""
+    logits = np.array([row.logits for row in rows], np.float64)
+    margins = logits[:, 0] - np.logaddexp(logits[:, 1], logits[:, 2])
+    untrained = np.array([SLOPE * row.claim.untrained + OFFSET for row in rows])
+    labels = np.array([row.claim.label for row in rows])
+    weights, bias = fit(np.c_[margins, untrained], (labels == Label.SUPPORTED).astype(np.float64))
+    found = replace(UNFITTED, margin=float(weights[0]), untrained=float(weights[1]), bias=float(bias))
+    scores, shares = read(rows, found)
+    asked = np.array([row.set == TWINS_SET for row in rows]) & (scores < THRESHOLD)
+    return replace(found, contradicted=least_share(shares[asked], (labels == Label.CONTRADICTED)[asked]))
+
+
+def read(rows: Sequence[Judged], calibration: Calibration) -> tuple[Floats, Floats]:
+    """For each row the checker's score (of supported) and the share of "contradicted"."""
+    pairs = [calibration.probabilities(row.logits, SLOPE * row.claim.untrained + OFFSET) for row in rows]
+    scores, shares = np.array(pairs, np.float64).T
+    # What is turned round or counts otherwise than the source.
+    objected = np.array([any(row.claim.features[5:7]) for row in rows])
+    return scores * np.where(objected, PENALTY, 1.0), shares
+
+
+def least_share(shares: Floats, right: NDArray[np.bool_], precision: float = PRECISION) -> float:
+    """The least share from which at least `precision` of what has it or more is right; 1 if there is none."""
+    order = np.argsort(-shares)
+    precise = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= precision
+    return float(shares[order][np.flatnonzero(precise)[-1]]) if precise.any() else 1.0
+
+
+def figures(rows: Sequence[Judged], calibration: Calibration) -> str:
+    """How well the calibrated network does on these rows, a line for each set."""
+    scores, shares = read(rows, calibration)
+    labels = np.array([row.claim.label for row in rows])
+    names = np.array([row.set for row in rows])
+    lines = []
+    for name in sorted(set(names.tolist())):
+        own = names == name
+        right = (scores[own] >= THRESHOLD) == (labels[own] == Label.SUPPORTED)
+        held = [right[(labels[own] == Label.SUPPORTED) == side].mean() for side in (True, False)]
+        said = own & (scores < THRESHOLD) & (shares >= calibration.contradicted)
+        precise = (labels[said] == Label.CONTRADICTED).mean() if said.any() else float("nan")
+        lines.append(
+            f"{name}: {own.sum()} claims; of the supported {held[0]:.3f} and of the others {held[1]:.3f} are judged so; "
+            f"{said.sum()} said to be contradicted, {precise:.3f} of them are"
+        )
+    return "\n".join(lines)
+
+
+def development(human: Path | None, sources: frozenset[str] | None) -> list[Pair]:
+    """The development part; with `sources`, of the twins the sources of these ids instead."""
+
+    def chosen(pair: Pair) -> bool:
+        if sources is not None and pair.set == TWINS_SET:
+            return pair.source_id in sources
+        return pair.part is Part.DEVELOPMENT
+
+    return [pair for pair in chain(read_twins(), read_human(human) if human else ()) if chosen(pair)]
+
+
+def load(checkpoint: Path) -> dict[str, Array]:
+    """A checkpoint's weights by the encoder's names."""
+    import torch
+
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return {name: value.float().numpy() for name, value in state.items()}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m eval.checker.export", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="`net.pt`, as eval.checker.train leaves it")
+    parser.add_argument("--rank", type=int, default=RANK, help="of the differences kept (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help="the file to write")
+    parser.add_argument("--human", type=Path, metavar="FOLDER", help="folder of the human-labelled sets")
+    parser.add_argument(
+        "--sources", type=Path, metavar="FILE",
+        help="ids of the twins to calibrate on, one a line, for a checkpoint that was trained on others than usual",
+    )  # fmt: skip
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    settings = Settings(embedding_model=None)  # all-MiniLM-L6-v2, which the network is made of
+    sources = frozenset(options.sources.read_text(encoding="utf-8").split()) if options.sources else None
+    made = groups(tqdm(development(options.human, sources), "read", unit=" claims"), Embedder.from_settings(settings))
+    model = model_dir(settings)
+    weights = changes(load(options.checkpoint), base_weights(model), options.rank)
+    with tempfile.TemporaryDirectory() as folder:
+        uncalibrated = Path(folder) / "support.safetensors"
+        write(uncalibrated, weights, UNFITTED)
+        judge = SupportNetwork(model, Path(folder), settings.embedding_precision, uncalibrated)
+        rows = judged(judge, made)
+    calibration = calibrated(rows)
+    write(options.out, weights, calibration)
+    print(figures(rows, calibration))
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, {calibration}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
