@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_human, read_twins
+from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_groups, read_human, read_twins
 from eval.checker.names import TYPES, base_weights, bert_name
 from eval.fit import fit
 from rag.config import Settings
@@ -136,15 +136,23 @@ def figures(rows: Sequence[Judged], calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
-def development(human: Path | None, sources: frozenset[str] | None) -> list[Pair]:
-    """The development part; with `sources`, of the twins the sources of these ids instead."""
+def development(options: argparse.Namespace, settings: Settings) -> list[Group]:
+    """The development part; with `--sources`, of the twins the sources of these ids instead.
 
-    def chosen(pair: Pair) -> bool:
-        if sources is not None and pair.set == TWINS_SET:
-            return pair.source_id in sources
-        return pair.part is Part.DEVELOPMENT
+    Read from `groups.jsonl` beside the checkpoint, which the training left, or else from the claims themselves.
+    """
+    sources = frozenset(options.sources.read_text(encoding="utf-8").split()) if options.sources else None
 
-    return [pair for pair in chain(read_twins(), read_human(human) if human else ()) if chosen(pair)]
+    def chosen(item: Pair | Group) -> bool:
+        if sources is not None and item.set == TWINS_SET:
+            return item.source_id in sources
+        return item.part is Part.DEVELOPMENT
+
+    kept: Path = options.checkpoint.parent / "groups.jsonl"
+    if kept.is_file():
+        return [group for group in read_groups(kept) if chosen(group)]
+    pairs = [pair for pair in chain(read_twins(), read_human(options.human) if options.human else ()) if chosen(pair)]
+    return groups(tqdm(pairs, "read", unit=" claims"), Embedder.from_settings(settings))
 
 
 def load(checkpoint: Path) -> dict[str, Array]:
@@ -160,7 +168,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="`net.pt`, as eval.checker.train leaves it")
     parser.add_argument("--rank", type=int, default=RANK, help="of the differences kept (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help="the file to write")
-    parser.add_argument("--human", type=Path, metavar="FOLDER", help="folder of the human-labelled sets")
+    parser.add_argument(
+        "--human", type=Path, metavar="FOLDER", help="human-labelled sets, where no groups.jsonl is there"
+    )
     parser.add_argument(
         "--sources", type=Path, metavar="FILE",
         help="ids of the twins to calibrate on, one a line, for a checkpoint that was trained on others than usual",
@@ -171,8 +181,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     settings = Settings(embedding_model=None)  # all-MiniLM-L6-v2, which the network is made of
-    sources = frozenset(options.sources.read_text(encoding="utf-8").split()) if options.sources else None
-    made = groups(tqdm(development(options.human, sources), "read", unit=" claims"), Embedder.from_settings(settings))
+    made = development(options, settings)
     model = model_dir(settings)
     weights = changes(load(options.checkpoint), base_weights(model), options.rank)
     with tempfile.TemporaryDirectory() as folder:

@@ -154,10 +154,11 @@ def predictions(encoder: Encoder, made: Sequence[Group]) -> tuple[NDArray[np.flo
 
 
 def figures(encoder: Encoder, made: Sequence[Group], *, by_kind: bool = False) -> str:
-    """AUROC of supported against the rest, and the share of three-way labels met; by kind of claim, if asked."""
+    """AUROC of supported against the rest, and the share of three-way labels met (nan where the set tells
+    only two); by kind of claim, if asked."""
     shares, labels, kinds = predictions(encoder, made)
     told = labels < Label.NOT_SUPPORTED
-    met = (shares[told].argmax(1) == labels[told]).mean() if told.any() else float("nan")
+    met = (shares.argmax(1) == labels).mean() if told.all() else float("nan")
     lines = [f"{len(labels)} claims, AUROC {_auroc(labels, shares):.3f}, three-way {met:.3f}"]
     for kind in sorted(set(kinds)) if by_kind else ():
         own = np.array([other == kind for other in kinds])
