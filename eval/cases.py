@@ -39,12 +39,14 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class LabelledClaim:
-    """A claim that people judged against a source: label 1 supported, 0 not."""
+    """A claim that people judged against a source: label 1 supported, 0 not; of our own the verdict and kind too."""
 
     id: str
     source: str
     claim: str
     label: int
+    verdict: str = ""
+    kind: str = ""
 
 
 def read_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
@@ -126,3 +128,25 @@ def read_claims(folder: Path) -> dict[str, list[LabelledClaim]]:
         ]
         for path in paths
     }
+
+
+def own_claims() -> list[LabelledClaim]:
+    """The claims of `claims.jsonl` on the third of the starter shelf's papers that nothing was trained on or chosen by."""
+    abstracts = {row["id"]: str(row["abstract"]) for row in read_lines(DATASETS / "papers.jsonl", "id", "abstract")}
+    return [
+        LabelledClaim(
+            str(number),
+            abstracts[row["paper"]],
+            row["claim"],
+            int(row["label"] == "supported"),
+            row["label"],
+            row["kind"],
+        )
+        for number, row in enumerate(read_lines(DATASETS / "claims.jsonl", "paper", "claim", "label", "kind"), 1)
+        if is_untouched(row["paper"])
+    ]
+
+
+def is_untouched(paper: str) -> bool:
+    """Whether a paper is of the third that claims are only tested on."""
+    return int(paper, 16) % 3 == 0

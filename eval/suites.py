@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from eval import metrics
-from eval.cases import DATASETS, Case, Collection, LabelledClaim, read_cases, read_claims, read_collections, read_lines
+from eval.cases import (
+    DATASETS,
+    Case,
+    Collection,
+    LabelledClaim,
+    own_claims,
+    read_cases,
+    read_claims,
+    read_collections,
+    read_lines,
+)
 from rag.assistant import Assistant
 from rag.config import settings
 from rag.errors import UsageError
-from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.index.shelf import Shelf
 from rag.retrieve.context import understand
@@ -202,9 +211,10 @@ def with_typos(text: str, seed: str) -> str:
 
 
 def grounding(options: Options) -> Iterator[Record]:
-    """Claim sets with human labels through the support checker."""
-    checker = Checker(Embedder.from_settings(settings()))
-    for name, claims in read_claims(_data(options)).items():
+    """Claim sets with human labels through the support checker; our own claims where no folder is given."""
+    checker = Checker.from_settings(settings())
+    sets = read_claims(options.data) if options.data else {"claims": own_claims()}
+    for name, claims in sets.items():
         for item in claims[: options.limit]:
             yield _score_claim(name, item, checker)
 
@@ -214,16 +224,19 @@ def _score_claim(name: str, item: LabelledClaim, checker: Checker) -> Record:
     check = checker.check(item.claim, item.source)
     right = (check.verdict is Verdict.SUPPORTED) == bool(item.label)
     scored = {f"{name}/accuracy": float(right), f"{name}/latency_ms": 1000 * (time.perf_counter() - began)}
-    return Record(
-        "grounding",
-        f"{name}/{item.id}",
-        scored,
-        {"label": item.label, "score": check.score, "verdict": str(check.verdict), "reason": check.reason},
-    )
+    detail = {"label": item.label, "score": check.score, "verdict": str(check.verdict), "reason": check.reason}
+    if item.verdict:
+        detail |= {"gold": item.verdict, "kind": item.kind}
+    return Record("grounding", f"{name}/{item.id}", scored, detail)
 
 
 def set_figures(records: list[Record]) -> dict[str, float]:
-    """Figures that exist for a whole claim set only: AUROC, balanced accuracy, calibration error."""
+    """Figures that exist for a whole claim set only.
+
+    AUROC, balanced accuracy at the one threshold, calibration error, how often "supported" is right and how many of the
+    supported are found; where claims say their verdict, how often "contradicted" is right; and where they say their
+    kind, the AUROC of the claims of each kind that are not supported against all that are.
+    """
     by_set: dict[str, list[Record]] = {}
     for record in records:
         if record.suite == "grounding":
@@ -235,7 +248,22 @@ def set_figures(records: list[Record]) -> dict[str, float]:
         found[f"{name}/auroc"] = metrics.auroc(labels, scores)
         found[f"{name}/balanced_accuracy"] = metrics.balanced_accuracy(labels, [score >= THRESHOLD for score in scores])
         found[f"{name}/calibration_error"] = metrics.calibration_error(labels, scores)
+        said = [row for row in rows if row.detail["verdict"] == Verdict.SUPPORTED]
+        right = sum(row.detail["label"] for row in said)
+        found |= _share(f"{name}/supported_precision", right, len(said))
+        found |= _share(f"{name}/supported_recall", right, sum(labels))
+        turned = [row.detail for row in rows if row.detail["verdict"] == Verdict.CONTRADICTED and "gold" in row.detail]
+        found |= _share(
+            f"{name}/contradicted_precision", sum(row["gold"] == row["verdict"] for row in turned), len(turned)
+        )
+        for kind in sorted({row.detail["kind"] for row in rows if not row.detail["label"] and "kind" in row.detail}):
+            own = [row.detail for row in rows if row.detail["label"] or row.detail["kind"] == kind]
+            found[f"{name}/auroc_{kind}"] = metrics.auroc([row["label"] for row in own], [row["score"] for row in own])
     return found
+
+
+def _share(name: str, part: float, whole: float) -> dict[str, float]:
+    return {name: part / whole} if whole else {}
 
 
 def _data(options: Options) -> Path:

@@ -150,7 +150,9 @@ class Assistant:
     def check_each(self, manuscript: Manuscript) -> Iterator[Finding]:
         """The findings of a text one by one, as they are made; see `check`."""
         shelf = self._filled()
-        return check_manuscript(manuscript, Library(shelf), Retriever(shelf), Checker(shelf.embedder))
+        return check_manuscript(
+            manuscript, Library(shelf), Retriever(shelf), Checker.from_settings(self._config, shelf.embedder)
+        )
 
     def ask(self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None) -> Answer:
         """A cited and checked answer, or an abstention.
@@ -226,7 +228,7 @@ class Assistant:
     ) -> AsyncGenerator[Event | Checked, None]:
         """Text as it comes, then the checked draft; when the language model fails, the extractive one, saying so."""
         notes, shown = gathered.notes, False
-        checker = Checker(self.shelf.embedder)
+        checker = Checker.from_settings(self._config, self.shelf.embedder)
         if self._model and not _told_by_the_ledger(query):
             patience, strict = self._config.llm_timeout, self._config.strict
             writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict)

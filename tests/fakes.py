@@ -29,7 +29,7 @@ def embedder() -> Embedder:
 
 @cache
 def checker() -> Checker:
-    return Checker(embedder())
+    return Checker.from_settings(Settings(), embedder())
 
 
 def paper(title: str, abstract: str, **more: Any) -> Paper:

@@ -25,9 +25,9 @@ ROOMS = {
     "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
     "onnx": {"rag/index/bert_onnx.py"},
-    "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py"},
-    "tokenizers": {"rag/index/embed.py"},
-    "safetensors": {"rag/index/bert_onnx.py"},
+    "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py", "rag/verify/network.py"},
+    "tokenizers": {"rag/index/embed.py", "rag/verify/network.py"},
+    "safetensors": {"rag/index/bert_onnx.py", "rag/verify/network.py", "eval/checker/export.py", "eval/checker/names.py"},
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},
@@ -35,7 +35,10 @@ ROOMS = {
     "llama_index": {"rag/answer/llama_index_model.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
     "transformers": {"rag/answer/transformers_model.py"},
-    "torch": {"rag/answer/transformers_model.py"},
+    "torch": {
+        "rag/answer/transformers_model.py",
+        *(f"eval/checker/{name}.py" for name in ("encoder", "train", "trainer", "export")),
+    },
 }
 FILES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("eval/**/*.py"), ROOT / "app.py"])
 

@@ -75,7 +75,7 @@ def test_the_exported_network_says_what_torch_says(made, trained, tmp_path):
     alone = np.array([row.logits for row in judged(network, made)])  # what else stands in the row changes nothing
     assert np.abs(alone - expected).max() < 0.05
     fitted = calibrated(judged(network, made))
-    assert fitted.margin > 0
+    assert fitted.slope > 0
     assert 0 <= fitted.contradicted <= 1
 
 

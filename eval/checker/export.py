@@ -26,13 +26,16 @@ from eval.fit import fit
 from rag.config import Settings
 from rag.index.embed import Embedder, model_dir
 from rag.verify.checker import OFFSET, PENALTY, SLOPE, THRESHOLD
-from rag.verify.network import WEIGHTS, Calibration, SupportNetwork
+from rag.verify.network import WEIGHTS, Calibration, SupportNetwork, combined
 
-RANK = 48
+RANK = 64
 # Of the claims said to be contradicted at least this share shall be.
 PRECISION = 0.88
 # Before anything is fitted.
-UNFITTED = Calibration(margin=1.0, untrained=0.0, bias=0.0, contradicted=0.5)
+UNFITTED = Calibration(slope=1.0, bias=0.0, contradicted=0.5)
+# Where "supported" begins, in `rag.verify.network.combined`: our own claims, of which every other is a trap, ask for -1,
+# answers that people labelled for up to 1 (`eval/LOG.md`).
+BEGINS = 0.0
 
 Array = NDArray[np.float32]
 Half = NDArray[np.float16]
@@ -90,12 +93,11 @@ def judged(judge: SupportNetwork, made: Sequence[Group]) -> list[Judged]:
 
 def calibrated(rows: Sequence[Judged]) -> Calibration:
     """How the network's logits are to be read, fitted on claims it was not trained on."""
-    logits = np.array([row.logits for row in rows], np.float64)
-    margins = logits[:, 0] - np.logaddexp(logits[:, 1], logits[:, 2])
-    untrained = np.array([SLOPE * row.claim.untrained + OFFSET for row in rows])
+    seen = np.array([combined(row.logits, SLOPE * row.claim.untrained + OFFSET) for row in rows])
     labels = np.array([row.claim.label for row in rows])
-    weights, bias = fit(np.c_[margins, untrained], (labels == Label.SUPPORTED).astype(np.float64))
-    found = replace(UNFITTED, margin=float(weights[0]), untrained=float(weights[1]), bias=float(bias))
+    weights, _ = fit(seen[:, None], (labels == Label.SUPPORTED).astype(np.float64))
+    slope = float(weights[0])
+    found = replace(UNFITTED, slope=slope, bias=-slope * BEGINS)
     scores, shares = read(rows, found)
     asked = np.array([row.set == TWINS_SET for row in rows]) & (scores < THRESHOLD)
     return replace(found, contradicted=least_share(shares[asked], (labels == Label.CONTRADICTED)[asked]))
@@ -105,8 +107,7 @@ def read(rows: Sequence[Judged], calibration: Calibration) -> tuple[Floats, Floa
     """For each row the checker's score (of supported) and the share of "contradicted"."""
     pairs = [calibration.probabilities(row.logits, SLOPE * row.claim.untrained + OFFSET) for row in rows]
     scores, shares = np.array(pairs, np.float64).T
-    # What is turned round or counts otherwise than the source.
-    objected = np.array([any(row.claim.features[5:7]) for row in rows])
+    objected = np.array([bool(row.claim.features[6]) for row in rows])  # a number that the source does not bear out
     return scores * np.where(objected, PENALTY, 1.0), shares
 
 

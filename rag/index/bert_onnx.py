@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators: Attention as one no
 IR_VERSION = 10
 
 Weights = dict[str, NDArray[np.float32]]
+Changes = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
 
 
 class _Graph:
@@ -68,27 +70,62 @@ def write_fp32(model_dir: Path, target: Path) -> None:
     Raises:
         ModelError: the folder is incomplete or holds another architecture.
     """
-    import onnx
-    from onnx import TensorProto, helper
-
     config, weights = _load(model_dir)
     graph = _Graph()
-    hidden = _embeddings(graph, weights, config)
+    hidden = _layers(graph, weights, config, _embeddings(graph, weights, config))
+    graph.node("Identity", [hidden], "tokens")
+    _mean_pool(graph, hidden)
+    _save(graph, {"input_ids": 2, "attention_mask": 2}, {"tokens": 3, "pooled": 2}, config["hidden_size"], target)
+
+
+def write_joint(model_dir: Path, changes: Changes, target: Path) -> None:
+    """As `write_fp32`, with changed weights, for several texts in one row that see what a mask lets them see.
+
+    The file maps `input_ids`, `positions` and `types` (int64, batch x length) and `attention_mask` (int64, batch x
+    length x length: 1 where the row's token sees the column's) to `tokens` (float32, batch x length x hidden).
+
+    Args:
+        changes: takes a weight's name and value, gives the value to use.
+    """
+    config, weights = _load(model_dir)
+    weights = {name: changes(name, value) for name, value in weights.items()}
+    graph = _Graph()
+    parts = [
+        graph.node("Gather", [graph.constant(weights[f"embeddings.{table}.weight"], table), rows], f"{table}.used")
+        for table, rows in (
+            ("word_embeddings", "input_ids"), ("position_embeddings", "positions"), ("token_type_embeddings", "types"),
+        )
+    ]  # fmt: skip
+    summed = graph.node("Add", [graph.node("Add", parts[:2], "words.placed"), parts[2]], "embeddings.sum")
+    first = graph.layer_norm(summed, weights, "embeddings.LayerNorm", config["layer_norm_eps"])
+    graph.node("Identity", [_layers(graph, weights, config, first)], "tokens")
+    inputs = {"input_ids": 2, "positions": 2, "types": 2, "attention_mask": 3}
+    _save(graph, inputs, {"tokens": 3}, config["hidden_size"], target)
+
+
+def _layers(graph: _Graph, weights: Weights, config: dict[str, Any], hidden: str) -> str:
     mask = graph.node("Cast", ["attention_mask"], "mask", to=6)  # 32-bit integers, as Attention wants them
     for layer in range(config["num_hidden_layers"]):
         hidden = _encoder_layer(graph, weights, config, hidden, mask, f"encoder.layer.{layer}")
-    graph.node("Identity", [hidden], "tokens")
-    _mean_pool(graph, hidden)
+    return hidden
 
-    width = config["hidden_size"]
-    shape = ["batch", "length"]
+
+def _save(graph: _Graph, inputs: dict[str, int], outputs: dict[str, int], width: int, target: Path) -> None:
+    """Write the graph to a file; inputs and outputs by name with their number of dimensions."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    shape: list[Any] = ["batch", "length"]
     made = helper.make_graph(
         graph.nodes,
         "bert",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
         [
-            helper.make_tensor_value_info("tokens", TensorProto.FLOAT, [*shape, width]),
-            helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["batch", width]),
+            helper.make_tensor_value_info(name, TensorProto.INT64, [*shape, "length"][:rank])
+            for name, rank in inputs.items()
+        ],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [*shape[: rank - 1], width])
+            for name, rank in outputs.items()
         ],
         graph.constants,
     )

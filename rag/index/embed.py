@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ModelError
+from rag.index import bert_onnx
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -105,7 +106,7 @@ class Embedder:
         """
         folder = model_dir(settings)
         name = model_name(settings)
-        onnx = _exported(folder, settings.cache_dir, settings.embedding_precision)
+        onnx = exported(folder, settings.cache_dir, settings.embedding_precision, bert_onnx.write_fp32)
         return cls(
             onnx, folder / "tokenizer.json", name=f"{name}/{settings.embedding_precision}", threads=settings.threads
         )
@@ -231,8 +232,18 @@ def _batches(lengths: list[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
-    """The ONNX file of a model folder, made if it is not in the cache; safe when two processes make it at once."""
+def exported(
+    folder: Path, cache_dir: Path, precision: str, write: Callable[[Path, Path], None], version: str = ""
+) -> Path:
+    """The ONNX file that `write` makes of a model folder, from the cache or made now; two processes may ask at once.
+
+    Args:
+        write: takes the folder and the file to write in full precision.
+        version: what else the file is made of; another version is another file.
+
+    Raises:
+        ModelError: the folder has no weights, or the cache cannot be written.
+    """
     from filelock import FileLock
 
     weights = folder / "model.safetensors"
@@ -243,7 +254,7 @@ def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
         )
     stat = weights.stat()
     key = hashlib.sha256(
-        f"{EXPORT_VERSION} {weights.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()
+        f"{EXPORT_VERSION} {weights.resolve()} {stat.st_size} {stat.st_mtime_ns} {version}".rstrip().encode()
     ).hexdigest()[:16]
     target = cache_dir / "models" / key / f"{precision}.onnx"
     if target.is_file():
@@ -252,7 +263,7 @@ def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / "lock"):
             if not target.is_file():
-                _export(folder, target, precision)
+                _export(folder, target, precision, write)
     except OSError as error:
         raise ModelError(
             f"the exported model cannot be kept in {cache_dir}: {error}",
@@ -261,13 +272,11 @@ def _exported(folder: Path, cache_dir: Path, precision: str) -> Path:
     return target
 
 
-def _export(folder: Path, target: Path, precision: str) -> None:
-    from rag.index import bert_onnx
-
+def _export(folder: Path, target: Path, precision: str, write: Callable[[Path, Path], None]) -> None:
     full = target.with_name("fp32.part")
     small = target.with_name("int8.part")
     try:
-        bert_onnx.write_fp32(folder, full)
+        write(folder, full)
         if precision == "int8":
             bert_onnx.write_int8(full, small)
             small.replace(target)

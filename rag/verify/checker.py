@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rag.index.embed import Embedder
-from rag.index.lexical import terms, words
+from rag.index.lexical import words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
 from rag.verify import edits
-from rag.verify.features import NUMBER, WINDOW, Prepared, numbers, rouge_l_precision, token_similarity, word_coverage
+from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
+from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
+from rag.verify.network import SupportNetwork
+from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
+from rag.verify.quantities import NUMBER, missing_numbers, numbers
 
 if TYPE_CHECKING:
     from rag.config import Settings
 
-# Score = sigmoid(SLOPE * mean + OFFSET) is the probability that people call the claim supported, where
-# `mean` is that of the four views times 0.6 + 0.4 * the share of the claim's numbers found. Fitted by
-# logistic regression on hagrid and gensearch only (`python -m eval.fit_checker`); other sets check it.
+# Without the network: sigmoid(SLOPE * mean + OFFSET) is the probability that people call the claim supported, where
+# `mean` is that of the four views times 0.6 + 0.4 * the share of the claim's numbers found. Logistic regression on
+# hagrid and gensearch.
 SLOPE, OFFSET = 6.93, -4.47
 THRESHOLD = 0.5
 # A rule that found something wrong leaves a claim this share of its score: below the threshold, order kept.
 PENALTY = 0.45
-# A source longer than this is a document, not a quotation: only its nearest part is looked at closely.
-LONGEST_SOURCE = 20_000
+# Word pieces of the sentences that the network reads of a source too long for it.
+EXCERPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A claim beside a source: the views of it, what rules object, and the sentences nearest to it first.
+
+    `views` are the four of `rag.verify.features` and the share of the claim's numbers found; `objections` the reasons
+    of the four rules (turned, number, negation, name), empty where a rule has none.
+    """
+
+    claim: str
+    views: tuple[float, ...]
+    objections: tuple[str, ...]
+    order: tuple[int, ...]
+
+    def features(self) -> tuple[float, ...]:
+        return (*self.views, *(float(bool(reason)) for reason in self.objections))
+
+    @property
+    def untrained(self) -> float:
+        return sum(self.views[:4]) / 4 * (0.6 + 0.4 * self.views[4])
 
 
 class Checker:
-    """Checks claims with one encoder. Deterministic; needs no shelf, key or network."""
+    """Checks claims with one encoder. Deterministic; needs no shelf, key or network.
 
-    def __init__(self, embedder: Embedder) -> None:
+    Args:
+        embedder: for the untrained views.
+        network: the learned view; without it the untrained ones and the rules decide.
+    """
+
+    def __init__(self, embedder: Embedder, network: SupportNetwork | None = None) -> None:
         self._embedder = embedder
+        self._network = network
+
+    @classmethod
+    def from_settings(cls, settings: Settings, embedder: Embedder | None = None) -> Checker:
+        """The checker these settings name."""
+        return cls(embedder or Embedder.from_settings(settings), SupportNetwork.from_settings(settings))
 
     def check(self, claim: str, source: str) -> Check:
         """The verdict on `claim` against `source`, with the sentence of it that comes nearest."""
@@ -44,83 +81,111 @@ class Checker:
 
     def prepare(self, source: str) -> Prepared:
         """Read a source once, to check many claims against it."""
-        stored = source[:LONGEST_SOURCE]
-        spans = tuple(split_sentences(stored))
-        text = readable(stored)
-        offsets = self._embedder.token_offsets(text)
-        starts = range(0, max(len(offsets), 1), WINDOW)
-        windows = (
-            [text[offsets[at][0] : offsets[min(at + WINDOW, len(offsets)) - 1][1]] for at in starts] if offsets else []
-        )
-        tokens = [vectors for _, vectors in self._embedder.embed_tokens(windows)]
-        return Prepared(
-            stored,
-            tuple(words(text)),
-            frozenset(terms(text)),
-            numbers(text),
-            spans,
-            self._embedder.embed([readable(stored[start:end]) for start, end in spans]),
-            np.concatenate(tokens) if tokens else np.empty((0, self._embedder.dimension), np.float32),
-        )
+        return prepare(source, self._embedder)
 
     def check_prepared(self, claim: str, source: Prepared) -> Check:
         """As `check`, for a source made ready by `prepare`."""
-        said = readable(claim).strip()
-        if not words(said) or not source.sentences:
-            return Check(
-                Verdict.UNCHECKED,
-                0.0,
-                "",
-                0,
-                0,
-                "there is nothing to check" if source.sentences else "there is no source to check against",
-            )
+        if not words(readable(claim)) or not source.sentences:
+            why = "there is nothing to check" if source.sentences else "there is no source to check against"
+            return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, why)
         if verbatim := _verbatim(claim, source.text):
             return verbatim
-        vector = self._embedder.embed([said])[0]
-        cosines = source.sentence_vectors @ vector
-        start, end = source.sentences[self._nearest(said, source, cosines)]
-        score = self._score(said, source, float(cosines.max()))
-        quote = source.text[start:end]
-        reason = _objection(said, source, quote)
-        if reason is None:
-            verdict = Verdict.SUPPORTED if score >= THRESHOLD else Verdict.UNSUPPORTED
-            return Check(
-                verdict,
-                score,
-                quote,
-                start,
-                end,
-                ""
-                if verdict is Verdict.SUPPORTED
-                else "the source does not say this, or not in words close enough to tell",
-            )
-        verdict, why = reason
-        return Check(verdict, score * PENALTY, quote, start, end, why)
+        reading = self.read(claim, source)
+        near = source.sentences[reading.order[0]]
+        score, contradicted = self._judge(reading, source)
+        quote, verdict = source.text[near.start : near.end], Verdict.UNSUPPORTED
+        if score >= THRESHOLD:
+            return Check(Verdict.SUPPORTED, score, quote, near.start, near.end, "")
+        if contradicted:
+            verdict = Verdict.CONTRADICTED
+        return Check(verdict, score, quote, near.start, near.end, _reason(reading, verdict))
 
-    def _score(self, claim: str, source: Prepared, cosine: float) -> float:
-        ids, tokens = self._embedder.embed_tokens([claim])[0]
+    def read(self, claim: str, source: Prepared) -> Reading:
+        """What can be seen of a claim beside a source without the network."""
+        said = readable(claim).strip()
+        cosines = source.sentence_vectors @ self._embedder.embed([said])[0]
+        stems = weighed_stems(said, self._embedder)
+        weights: dict[str, float] = {}
+        for stem, weight in stems:
+            weights[stem] = max(weight, weights.get(stem, 0.0))
+        order = nearest(said, source, cosines, weights)
+        ids, tokens = self._embedder.embed_tokens([said])[0]
+        sentences = [sentence.text for sentence in source.sentences]
+        absent = missing_numbers(said, sentences)
         views = (
-            rouge_l_precision(words(claim), source.words),
-            word_coverage(claim, source.stems, self._embedder),
+            rouge_l_precision(words(said), source.words),
+            word_coverage(stems, source.stems),
             token_similarity(self._embedder.informativeness(ids), tokens, source.tokens),
-            max(cosine, 0.0),
+            max(float(cosines.max()), 0.0),
+            _share(said, absent, source),
         )
-        own = numbers(claim)
-        share = len(own & source.numbers) / len(own) if own else 1.0
-        mean = sum(views) / len(views) * (0.6 + 0.4 * share)
-        return 1 / (1 + math.exp(-(SLOPE * mean + OFFSET)))
+        near = sentences[order[0]]
+        objections = (
+            edits.turned(said, sentences) or "",
+            _absent(absent, near),
+            edits.one_sided_negation(said, near) or "",
+            _unnamed(edits.missing_names(said, " ".join(sentences))),
+        )
+        return Reading(said, views, objections, tuple(order))
 
-    def _nearest(self, claim: str, source: Prepared, cosines: np.ndarray) -> int:
-        """The sentence with most of the claim's meaning, words and numbers."""
-        wanted, own = set(terms(claim)), numbers(claim)
-        best = [
-            float(cosine)
-            + (len(wanted & set(terms(source.text[start:end]))) / len(wanted) if wanted else 0.0)
-            + (0.5 * len(own & numbers(source.text[start:end])) / len(own) if own else 0.0)
-            for cosine, (start, end) in zip(cosines, source.sentences, strict=True)
-        ]
-        return int(np.argmax(best))
+    def _judge(self, reading: Reading, source: Prepared) -> tuple[float, bool]:
+        """The probability that the claim is supported, and whether it is contradicted if not."""
+        turned, number = reading.objections[:2]
+        untrained = SLOPE * reading.untrained + OFFSET
+        if self._network is None:
+            score = 1 / (1 + math.exp(-untrained))
+            return (score * PENALTY if any(reading.objections) else score), bool(turned)
+        pieces = self._network.pieces
+        excerpt = _excerpt([pieces(sentence.text) for sentence in source.sentences], reading.order)
+        features = np.array([reading.features()], np.float32)
+        logits = self._network.logits(excerpt, [pieces(reading.claim)], features)[0]
+        score, contradicted = self._network.calibration.probabilities(logits, untrained)
+        # Of free paraphrases the rule of turned words alone is as often wrong as right: the network must lean its way.
+        opposed = bool(turned) and bool(logits[1] > logits[0])
+        if opposed or number:
+            score *= PENALTY
+        return score, opposed or contradicted >= self._network.calibration.contradicted
+
+
+def _excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
+    """The word pieces of a source, or of the sentences nearest to the claim, in their own order, where it is long."""
+    if sum(map(len, sentences)) <= NETWORK_PIECES:
+        return [piece for sentence in sentences for piece in sentence]
+    taken: list[int] = []
+    room = EXCERPT
+    for row in order:
+        if taken and len(sentences[row]) > room:
+            break
+        taken.append(row)
+        room -= len(sentences[row])
+    return [piece for row in sorted(taken) for piece in sentences[row]][:NETWORK_PIECES]
+
+
+def _share(claim: str, absent: list[str], source: Prepared) -> float:
+    """The share of the claim's numbers, written in digits or words, that the source bears out."""
+    own = numbers(claim)
+    held = frozenset[float]().union(*(sentence.numbers for sentence in source.sentences))
+    lacking = own - held - numbers(" ".join(found for found in NUMBER.findall(claim) if found not in absent))
+    return 1 - len(lacking) / len(own) if own else 1.0
+
+
+def _absent(absent: list[str], near: str) -> str:
+    held = sorted(NUMBER.findall(near))
+    says = f"; the nearest sentence has {', '.join(held)}" if held else ""
+    return f"the number {', '.join(absent)} does not occur in the source{says}" if absent else ""
+
+
+def _unnamed(names: list[str]) -> str:
+    return f"the source does not mention {', '.join(names)}" if names else ""
+
+
+def _reason(reading: Reading, verdict: Verdict) -> str:
+    """What a rule can point at, or in general terms what is wrong."""
+    turned, *others = reading.objections
+    if verdict is Verdict.CONTRADICTED:
+        return turned or others[0] or others[1] or "the source says otherwise"
+    general = "the source does not say this, or not in words close enough to tell"
+    return next(filter(None, others), general)
 
 
 def _verbatim(claim: str, source: str) -> Check | None:
@@ -149,25 +214,11 @@ def _whole_words(text: str, start: int, end: int) -> bool:
     )
 
 
-def _objection(said: str, source: Prepared, quote: str) -> tuple[Verdict, str] | None:
-    if turned := edits.turned(said, [readable(source.text[start:end]) for start, end in source.sentences]):
-        return Verdict.CONTRADICTED, turned
-    if absent := edits.missing_numbers(said, readable(source.text)):
-        held = sorted(NUMBER.findall(readable(quote)))
-        says = f"; the nearest sentence has {', '.join(held)}" if held else ""
-        return Verdict.UNSUPPORTED, f"the number {', '.join(absent)} does not occur in the source{says}"
-    if negation := edits.one_sided_negation(said, readable(quote)):
-        return Verdict.UNSUPPORTED, negation
-    if names := edits.missing_names(said, readable(source.text)):
-        return Verdict.UNSUPPORTED, f"the source does not mention {', '.join(names)}"
-    return None
-
-
 @cache
 def _default_checker() -> Checker:
     from rag.config import settings
 
-    return Checker(Embedder.from_settings(settings()))
+    return Checker.from_settings(settings())
 
 
 def check(claim: str, source: str, *, settings: Settings | None = None) -> Check:
@@ -182,5 +233,5 @@ def check(claim: str, source: str, *, settings: Settings | None = None) -> Check
         Verdict, probability that people would call the claim supported, and the nearest sentence:
         `source[start:end] == quote`.
     """
-    checker = Checker(Embedder.from_settings(settings)) if settings else _default_checker()
+    checker = Checker.from_settings(settings) if settings else _default_checker()
     return checker.check(claim, source)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from rag.index.lexical import STOPWORDS, terms, words
 from rag.ingest.names import looks_like_name
-from rag.verify.features import NUMBER, numbers
 
 _NEGATIONS = frozenset(
     """
@@ -37,12 +36,6 @@ _ALIGNED = 0.75
 # And words of that sentence that the claim must repeat: in a longer one the "not" is likely of something else.
 _COVERED = 0.6
 _SHARED = 0.5
-
-
-def missing_numbers(claim: str, source: str) -> list[str]:
-    """Figures of the claim, as written, that the source does not hold."""
-    held = numbers(source)
-    return [written for written in dict.fromkeys(NUMBER.findall(claim)) if not numbers(written) <= held]
 
 
 def missing_names(claim: str, source: str) -> list[str]:

@@ -1,0 +1,173 @@
+"""The learned view of support: one encoder reads a source and the claims about it together.
+
+The encoder is all-MiniLM-L6-v2, changed by the low-rank weights in `support.safetensors` (Hu et al., "LoRA", 2021; made
+by `eval/checker/train.py`; `SUPPORT.md` is its data card). Source and claims stand in one row: the source sees itself,
+each claim sees itself and the source, so a source is read once however many claims there are about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.index import bert_onnx
+from rag.index.embed import bundled_model_dir, exported
+
+if TYPE_CHECKING:
+    from rag.config import Settings
+
+WEIGHTS = Path(__file__).with_name("support.safetensors")
+# Word pieces: what is longer was not seen in training.
+LONGEST_CLAIM, LONGEST_SOURCE = 72, 300
+_CLS, _SEP = 101, 102
+
+Array = NDArray[np.float32]
+
+
+# The network may object without bound, but speak for a claim only so far; and where a source says a claim nearly word
+# for word, the untrained score counts in full (both chosen on development claims: `eval/LOG.md`).
+SURE, PLAIN, VERBATIM = 1.0, 0.3, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How what is seen of a claim becomes the probability that people call it supported (Platt, 1999), and from what
+    share of the network's softmax on "contradicted" is said."""
+
+    slope: float
+    bias: float
+    contradicted: float
+
+    def probabilities(self, logits: Array, untrained: float) -> tuple[float, float]:
+        """Of supported, and of contradicted. `untrained` is the logit of the untrained score."""
+        shares = np.exp(logits - logits.max())
+        score = self.slope * combined(logits, untrained) + self.bias
+        return 1 / (1 + math.exp(-score)), float(shares[1] / shares.sum())
+
+
+def combined(logits: Array, untrained: float) -> float:
+    """The network's margin of "supported" over the rest, and the logit of the untrained score, in one."""
+    margin = float(logits[0]) - float(np.logaddexp(logits[1], logits[2]))
+    return min(margin, SURE) + PLAIN * untrained + VERBATIM * max(untrained, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    weights: dict[str, Array]
+    calibration: Calibration
+    version: str
+
+
+class SupportNetwork:
+    """Judges claims against sources, both as word-piece ids of all-MiniLM-L6-v2.
+
+    Nothing is loaded before the first claim that needs it: what the extractive writer quotes never does.
+
+    Args:
+        folder: of all-MiniLM-L6-v2.
+        cache_dir: where the exported model is kept.
+        precision: fp32 or int8.
+        weights: what the training left.
+    """
+
+    def __init__(self, folder: Path, cache_dir: Path, precision: str, weights: Path = WEIGHTS) -> None:
+        self._folder = folder
+        self._cache_dir = cache_dir
+        self._precision = precision
+        self._stored = _stored(weights)
+        self.calibration = self._stored.calibration
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SupportNetwork | None:
+        """The network; None where all-MiniLM-L6-v2 is not installed."""
+        folder = bundled_model_dir()
+        return _network(folder, settings.cache_dir, settings.embedding_precision) if folder else None
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        def write(model: Path, target: Path) -> None:
+            bert_onnx.write_joint(model, lambda name, value: _changed(self._stored.weights, name, value), target)
+
+        onnx = exported(self._folder, self._cache_dir, self._precision, write, self._stored.version)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(
+            str(onnx), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def pieces(self, text: str) -> list[int]:
+        """The word-piece ids of a text, without special tokens."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def logits(self, source: Sequence[int], claims: Sequence[Sequence[int]], views: Array) -> Array:
+        """For each claim three logits: supported, contradicted, not said.
+
+        Args:
+            source: word-piece ids, at most `LONGEST_SOURCE` of them are read.
+            claims: word-piece ids of each claim, at most `LONGEST_CLAIM` are read.
+            views: what is known of each claim beforehand (claims x 9; `rag.verify.checker`).
+        """
+        rows = [[_CLS, *source[:LONGEST_SOURCE], _SEP]] + [[_CLS, *claim[:LONGEST_CLAIM], _SEP] for claim in claims]
+        lengths = [len(row) for row in rows]
+        owner = np.repeat(np.arange(len(rows)), lengths)
+        tokens: Array = self._session.run(
+            ["tokens"],
+            {
+                "input_ids": np.concatenate([np.array(row, np.int64) for row in rows])[None],
+                "positions": np.concatenate([np.arange(length, dtype=np.int64) for length in lengths])[None],
+                "types": (owner > 0).astype(np.int64)[None],
+                "attention_mask": ((owner[:, None] == owner) | (owner == 0)).astype(np.int64)[None],
+            },
+        )[0][0]
+        starts = np.cumsum([0, *lengths])[1:-1]
+        means = np.add.reduceat(tokens, starts, axis=0) / np.array(lengths[1:])[:, None]
+        joined = np.concatenate([tokens[starts], means], axis=1)
+        head = self._stored.weights
+        inner = np.tanh(joined @ head["head.inner.weight"].T + head["head.inner.bias"])
+        known = views @ head["head.views.weight"].T + head["head.views.bias"]
+        return np.asarray(inner @ head["head.outer.weight"].T + head["head.outer.bias"] + known, np.float32)
+
+
+@lru_cache(maxsize=4)
+def _network(folder: Path, cache_dir: Path, precision: str) -> SupportNetwork:
+    return SupportNetwork(folder, cache_dir, precision)
+
+
+@cache
+def _stored(path: Path) -> _Stored:
+    from safetensors import safe_open
+
+    weights: dict[str, Array] = {}
+    with safe_open(str(path), framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118 - the file object is no mapping
+            weights[name] = file.get_tensor(name).astype(np.float32)
+        said: dict[str, Any] = json.loads(file.metadata()["calibration"])
+    return _Stored(weights, Calibration(**said), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+
+
+def _changed(weights: dict[str, Array], name: str, value: Array) -> Array:
+    if name in weights:  # biases, norms and the like are kept whole
+        return weights[name]
+    if f"{name}.a" in weights:
+        return np.asarray(value + weights[f"{name}.b"] @ weights[f"{name}.a"], np.float32)
+    return value

@@ -1,0 +1,94 @@
+"""Numbers: found in figures and words, and told from those that a source does not bear out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.ingest.repair import readable
+from rag.verify.quantities import missing_numbers, numbers
+
+SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases of COVID-19, twenty of them twice."
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("COVID-19 and GPT-4", []),
+        ("COVID‑19 and GPT‑4", []),  # as language models write them
+        ("x2, F1 and v1.2.3", []),
+        ("1,234", [1234]),
+        ("1234 or 1,234.0", [1234]),
+        ("75.1%, 75,1", [75.1]),
+        ("seven", [7]),
+        ("twenty-seven", [7, 20]),
+        ("twice, double", [2]),
+        ("10-20 of -5", [5, 10, 20]),
+        ("10–20", [10, 20]),
+        ("Heaven and bone", []),
+        ("", []),
+    ],
+)
+def test_numbers(text, held):
+    assert sorted(numbers(readable(text))) == held
+
+
+@pytest.mark.parametrize(
+    ("claim", "missing"),
+    [
+        ("GPT-4 scored 75.1 on COVID-19", []),
+        ("it holds 1234 cases", []),
+        ("it holds 1,234 cases", []),
+        ("scored on 7 sets", []),
+        ("20 of them", []),
+        ("scored 75.2", ["75.2"]),
+        ("scored 75 on 8 sets", ["75", "8"]),
+        ("scored 8, 8 and 8", ["8"]),
+        ("1,235 cases", ["1,235"]),
+        ("COVID-20", []),  # a name, not a number
+    ],
+)
+def test_missing_numbers(claim, missing):
+    assert missing_numbers(claim, [SOURCE]) == missing
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "missing"),
+    [
+        # roundings that are announced as such
+        ("about 75 points", "It scored 75.1 points.", []),
+        ("more than 400 hours", "It took 410 hours.", []),
+        ("nearly 50%", "It reached 49.6%.", []),
+        ("under 500 hours", "It took 410 hours.", []),
+        ("75 points", "It scored 75.4 points.", ["75"]),
+        ("about 60 points", "It scored 75.1 points.", ["60"]),
+        ("more than 500 hours", "It took 410 hours.", ["500"]),
+        ("under 400 hours", "It took 410 hours.", ["400"]),
+        # what follows from figures of one sentence
+        ("a gain of 5.3 points", "It rises from 41.2 to 46.5.", []),
+        ("4 times as fast", "It takes 3 hours in place of 12.", []),
+        ("75% less time", "It takes 3 hours in place of 12.", []),
+        ("30% faster", "It is 1.3x as fast.", []),
+        ("the other 12%", "It is right in 88% of cases.", []),
+        ("3,200,000 rows", "It has 3.2 million rows.", []),
+        ("a gain of 7.3 points", "It rises from 41.2 to 46.5.", ["7.3"]),
+        # figures of two sentences have nothing to do with each other
+        ("a gain of 5.3 points", "One is 41.2. The other is 46.5.", ["5.3"]),
+    ],
+)
+def test_what_follows_from_a_source(claim, source, missing):
+    sentences = [f"{part.strip()}." for part in source.split(". ")]
+    assert missing_numbers(claim, sentences) == missing
+
+
+@given(st.text(max_size=80))
+def test_a_text_bears_out_its_own_numbers(text):
+    assert missing_numbers(text, [text]) == []
+
+
+@given(st.integers(2, 10**6), st.lists(st.integers(0, 10**6), max_size=4))
+def test_an_unannounced_number_is_missing_unless_something_gives_it(value, given_numbers):
+    source = " and ".join(map(str, given_numbers))
+    if missing_numbers(f"it is {value}", [source]):
+        assert value not in given_numbers
+    elif value not in given_numbers:
+        assert given_numbers  # it follows from what is there
