@@ -26,6 +26,7 @@ from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Event, Evidence, Filters, IngestReport, Query, Shape
 from rag.verify.answer import verify
 from rag.verify.checker import Checker
+from rag.verify.disagreement import disagreements
 from rag.verify.manuscript import Finding, check_text
 
 NOT_SAID = "The shelf does not say"
@@ -209,7 +210,8 @@ class Assistant:
             except WriterError as error:
                 why = f"{error}; {error.hint}" if error.hint else str(error)
                 notes = (*notes, f"(Written without a language model: {why}.)")
-        draft = await on.work(extractive.write, query, gathered.kept, notes)
+        opposed = await on.work(disagreements, gathered.kept)
+        draft = await on.work(extractive.write, query, gathered.kept, notes, opposed)
         clock.lap("write")
         if not shown:  # text that was given up is not added to, but replaced by the final answer
             yield Event("token", draft.text)
