@@ -198,8 +198,8 @@ class Assistant:
         notes, shown = gathered.notes, False
         checker = Checker(self.shelf.embedder)
         if self._model and not _told_by_the_ledger(query):
-            patience, strict = self._config.llm_timeout, self._config.strict
-            writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict)
+            patience, strict, layout = self._config.llm_timeout, self._config.strict, self._config.llm_layout
+            writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict, layout=layout)
             try:
                 async with aclosing(writer.write(query, gathered.kept, notes, earlier, on)) as pieces:
                     async for piece in pieces:
