@@ -27,6 +27,7 @@ from rag.types import Answer, Event, Evidence, Filters, IngestReport, Query, Sha
 from rag.verify.answer import verify
 from rag.verify.bibtex import read_bibliography
 from rag.verify.checker import Checker
+from rag.verify.disagreement import disagreements
 from rag.verify.library import Library
 from rag.verify.manuscript import Finding, Manuscript, check_manuscript, read
 
@@ -230,8 +231,8 @@ class Assistant:
         notes, shown = gathered.notes, False
         checker = Checker.from_settings(self._config, self.shelf.embedder)
         if self._model and not _told_by_the_ledger(query):
-            patience, strict = self._config.llm_timeout, self._config.strict
-            writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict)
+            patience, strict, layout = self._config.llm_timeout, self._config.strict, self._config.llm_layout
+            writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict, layout=layout)
             try:
                 async with aclosing(writer.write(query, gathered.kept, notes, earlier, on)) as pieces:
                     async for piece in pieces:
@@ -242,7 +243,8 @@ class Assistant:
             except WriterError as error:
                 why = f"{error}; {error.hint}" if error.hint else str(error)
                 notes = (*notes, f"(Written without a language model: {why}.)")
-        draft = await on.work(extractive.write, query, gathered.kept, notes)
+        opposed = await on.work(disagreements, gathered.kept)
+        draft = await on.work(extractive.write, query, gathered.kept, notes, opposed)
         clock.lap("write")
         if not shown:  # text that was given up is not added to, but replaced by the final answer
             yield Event("token", draft.text)

@@ -10,6 +10,10 @@ from platformdirs import user_cache_path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# How a language model is shown the passages: in the order of the search (a comparison's as it names them), the best first or
+# last; "twice": passages and question are repeated, which helps models that read in one direction with a small memory.
+Layout = Literal["found", "best-first", "best-last", "found-twice", "best-first-twice", "best-last-twice"]
+
 
 class Settings(BaseSettings):
     """Everything that can be set, by argument or by environment variable (`ATTEST_` + the name).
@@ -46,6 +50,10 @@ class Settings(BaseSettings):
     )
     llm_timeout: float = Field(
         60.0, gt=0, description="seconds without a word from the language model before it is given up"
+    )
+    llm_layout: Layout = Field(
+        "found",
+        description="order of the passages that the language model is shown, and whether they are repeated after the question",
     )
     strict: bool = Field(False, description="remove sentences of a language model that their papers do not support")
     openai_api_key: str | None = Field(

@@ -12,6 +12,7 @@ from rag.answer.execution import Execution
 from rag.answer.faults import Watch, declines, judge, may_decline, visible
 from rag.answer.language_model import Finish, LanguageModel, Message, complete, gate
 from rag.answer.request import Request, build, inert
+from rag.config import Layout
 from rag.errors import WriterError
 from rag.types import Claim, Draft, Event, Evidence, Query, Verdict
 from rag.verify.answer import verify
@@ -55,14 +56,17 @@ class _Attempt:
 class LanguageModelWriter:
     """Writes with any language model. Every sentence is checked against the words it cites."""
 
-    def __init__(self, model: LanguageModel, checker: Checker, *, patience: float, strict: bool) -> None:
+    def __init__(
+        self, model: LanguageModel, checker: Checker, *, patience: float, strict: bool, layout: Layout = "found"
+    ) -> None:
         """
         Args:
             patience: seconds without a word after which the model is given up.
             strict: remove what is not supported, with a note.
+            layout: how the model is shown the passages.
         """
         self._model, self._checker = model, checker
-        self._patience, self._strict = patience, strict
+        self._patience, self._strict, self._layout = patience, strict, layout
 
     async def write(
         self, query: Query, evidence: Sequence[Evidence], notes: Sequence[str], earlier: Sequence[str], on: Execution
@@ -77,7 +81,7 @@ class LanguageModelWriter:
             WriterError: the model gave nothing that can be used.
         """
         with gate(self._model.name, self._patience):
-            request = await on.work(lambda: build(query, evidence, earlier, self._model.window()))
+            request = await on.work(lambda: build(query, evidence, earlier, self._model.window(), self._layout))
         asked = [Message("user", request.prompt)]
         attempt = _Attempt()
         async with aclosing(self._attempt(request, asked, on)) as pieces:

@@ -281,6 +281,16 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Sentences of two papers that report opposite findings on the same thing."""
+
+    one: Paper
+    says: Span
+    other: Paper
+    denies: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """The words of a paper that a claim rests on: `paper.abstract[start:end] == quote`."""
 

@@ -63,6 +63,15 @@ def test_the_rows_are_many_and_of_every_kind():
     assert len({row["id"] for row in ROWS}) == len(ROWS)
 
 
+def test_passages_told_twice_are_fenced_twice():
+    request = build(QUESTION, evidence(PLANTED[0]), (), 8_192, "found-twice")
+    lines = request.prompt.rstrip("\n").split("\n")
+    at = [number for number, line in enumerate(lines) if line == request.fence]
+    first, second = lines[at[0] + 1 : at[1]], lines[at[2] + 1 : at[3]]
+    assert len(at) == 4
+    assert first == second == request.passages.split("\n")
+
+
 @named(ROWS)
 def test_what_reaches_the_model_is_fenced_and_inert(row):
     request = build(QUESTION, evidence(row), (), 8_192)

@@ -31,10 +31,10 @@ def shelf(tmp_path_factory):
 def ask(shelf, monkeypatch):
     """The answer and the parrot that was asked."""
 
-    def asked(*script, question=QUESTION, history=None, strict=False, asynchronous=False, **more):
+    def asked(*script, question=QUESTION, history=None, strict=False, asynchronous=False, layout="found", **more):
         parrot = Parrot(*script, **more)
         monkeypatch.setattr(shelf, "_model", parrot)
-        monkeypatch.setattr(shelf, "_config", Settings(strict=strict))
+        monkeypatch.setattr(shelf, "_config", Settings(strict=strict, llm_layout=layout))
         if asynchronous:
             return asyncio.run(shelf.aask(question, history)), parrot
         return shelf.ask(question, history), parrot
@@ -244,6 +244,40 @@ def test_history_is_bounded(ask):
     _, parrot = ask(GOOD, "", question=QUESTION, history=history)
     assert len(parrot.prompts[0]) < 3_000
     assert "Earlier questions" not in parrot.prompts[0]
+
+
+def passages(prompt):
+    """Numbers and names of the passages, for each time that they are told."""
+    told = re.split("^=== [0-9a-f]{16} ===$", prompt, flags=re.MULTILINE)[1::2]
+    return [re.findall(r"^\[(\d+)\] (\w+)", one, re.MULTILINE) for one in told]
+
+
+@pytest.mark.parametrize(("order", "first"), [("found", MARMOT), ("best-first", CRANE), ("best-last", MARMOT)])
+@pytest.mark.parametrize("twice", [False, True])
+def test_passages_are_shown_in_the_order_that_is_set(ask, order, first, twice):
+    question = "compare Marmot and CraneNet: how are meals planned for guests at dinners?"
+    layout = f"{order}-twice" if twice else order
+    second = CRANE if first is MARMOT else MARMOT
+    said = f"{RECALL[:-1]} [{1 if first is MARMOT else 2}]."
+    answer, parrot = ask(said, question=question, layout=layout)
+    (prompt,) = parrot.prompts
+    told = [("1", first.title.split(":")[0]), ("2", second.title.split(":")[0])]
+    assert passages(prompt) == [told, told] if twice else [told]
+    assert prompt.count(f"Question: {question}") == 1 + twice
+    assert answer.citations[0].paper.id == MARMOT.id, "numbers mean what the model was shown"
+    hashed, _, rest = answer.prompt_hash.partition("+")
+    assert rest == ("" if layout == "found" else layout)
+    assert (hashed == ask(said, question=question)[0].prompt_hash) is not twice
+
+
+def test_passages_told_twice_take_twice_the_room(ask):
+    question = "which papers are about meals, stripes, notes or songs?"
+    once, again = (
+        ask("CraneNet plans meals [1].", "", question=question, window=800, layout=layout)[1].prompts[0]
+        for layout in ("found", "found-twice")
+    )
+    assert len(passages(once)[0]) > len(passages(again)[0]) > 0
+    assert len(again) <= 3 * 800
 
 
 def test_papers_that_do_not_fit_are_left_out_and_it_is_said(ask):

@@ -12,7 +12,7 @@ from rag.ingest.names import short_name
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.retrieve.aspect import asks_figure
-from rag.types import Draft, Evidence, Paper, Query, Role, Shape, Span
+from rag.types import Disagreement, Draft, Evidence, Paper, Query, Role, Shape, Span
 
 # Sentences are told until one of them is likely enough to hold the answer, and no more than so many.
 ENOUGH, MOST_SENTENCES = 0.8, 3
@@ -28,11 +28,17 @@ _OWN_WORK = re.compile(
 )
 
 
-def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ()) -> Draft:
+def write(
+    query: Query,
+    evidence: Sequence[Evidence],
+    notes: Sequence[str] = (),
+    disagreements: Sequence[Disagreement] = (),
+) -> Draft:
     """An answer in the shape the question asks for.
 
     A list gives one line a paper with its best sentence; a fact the figure asked for, where one
     sentence has it, and the sentences likeliest to hold it; a comparison one part for each paper; a count the number first.
+    Where two of the papers disagree, that is said after it, in the words of both.
     """
     builder = DraftBuilder()
     if not query.topic or (query.field and query.names):
@@ -43,6 +49,8 @@ def write(query: Query, evidence: Sequence[Evidence], notes: Sequence[str] = ())
         _write_fact(builder, query, evidence)
     else:
         _write_list(builder, query, evidence)
+    for found in disagreements:
+        _write_disagreement(builder, found)
     for note in notes:
         builder.say(f"\n\n{note}")
     return builder.build("extractive")
@@ -137,6 +145,13 @@ def _quote_all(builder: DraftBuilder, paper: Paper, spans: Sequence[Span]) -> No
     """Sentences in the order of the text."""
     for number, span in enumerate(sorted(spans, key=lambda span: span.start)):
         builder.say(" " if number else "")
+        builder.quote(paper, span.start, span.end)
+
+
+def _write_disagreement(builder: DraftBuilder, found: Disagreement) -> None:
+    builder.say("\n\nThese two papers report opposite findings:\n")
+    for paper, span in ((found.one, found.says), (found.other, found.denies)):
+        builder.say(f"\n- {label(paper)}: ")
         builder.quote(paper, span.start, span.end)
 
 

@@ -45,7 +45,9 @@ class Watch:
     def __init__(self, request: Request, name: str) -> None:
         self._name = name
         self._fence = request.fence.strip("= ")
-        runs = [_words(line) for file in ("answer", "repair") for line in prompts.load(file).template.splitlines()]
+        runs = [
+            _words(line) for file in ("answer", "again", "repair") for line in prompts.load(file).template.splitlines()
+        ]
         self._own = {
             run[at : at + COPIED_WORDS] for run in map(tuple, runs) for at in range(len(run) - COPIED_WORDS + 1)
         }

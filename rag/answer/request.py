@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from rag.answer import prompts
 from rag.answer.language_model import MAX_TOKENS
+from rag.answer.prompts import Prompt
+from rag.config import Layout
 from rag.ingest.repair import readable
 from rag.types import Evidence, Paper, Query
 
@@ -41,30 +43,49 @@ class Request:
     shown: tuple[Evidence, ...]
 
 
-def build(query: Query, evidence: Sequence[Evidence], earlier: Sequence[str], window: int) -> Request:
+def build(
+    query: Query, evidence: Sequence[Evidence], earlier: Sequence[str], window: int, layout: Layout = "found"
+) -> Request:
     """The request for an answer to `query`.
 
     Args:
-        evidence: best first; as many are shown as fit.
+        evidence: nearest first; as many are shown as fit.
         earlier: questions of the conversation, oldest first.
         window: tokens that prompt and answer may have together.
+        layout: in which order passages are shown, and whether twice.
     """
+    order, twice = layout.removesuffix("-twice"), layout.endswith("-twice")
     prompt = prompts.load("answer")
+    if twice:
+        prompt = Prompt("answer", prompt.template + prompts.load("again").template)
     fence = f"=== {secrets.token_hex(8)} ==="
     question = _standalone(query, evidence, earlier)
     bare = prompt.render(fence=fence, passages="", question=question)
     room = CHARACTERS_A_TOKEN * (window - min(MAX_TOKENS, window // 3)) - len(bare)
     sentences = SENTENCES if len(evidence) <= MANY else SENTENCES_OF_MANY
-    listed: list[str] = []
-    for number, item in enumerate(evidence, 1):
-        passage = _passage(number, item, sentences)
-        room -= len(passage) + 2
-        if room < 0 and listed:
-            break
-        listed.append(passage)
-    passages = "\n\n".join(listed)
+    shown = _ordered(_fitting(evidence, sentences, room / (1 + twice)), order)
+    passages = "\n\n".join(_passage(number, item, sentences) for number, item in enumerate(shown, 1))
     rendered = prompt.render(fence=fence, passages=passages, question=question)
-    return Request(rendered, prompt.hash, fence, passages, tuple(evidence[: len(listed)]))
+    hashed = prompt.hash if layout == "found" else f"{prompt.hash}+{layout}"
+    return Request(rendered, hashed, fence, passages, tuple(shown))
+
+
+def _fitting(evidence: Sequence[Evidence], sentences: int, room: float) -> list[Evidence]:
+    """As many as have room, one at least."""
+    fitting: list[Evidence] = []
+    for number, item in enumerate(evidence, 1):
+        room -= len(_passage(number, item, sentences)) + 2
+        if room < 0 and fitting:
+            break
+        fitting.append(item)
+    return fitting
+
+
+def _ordered(shown: list[Evidence], order: str) -> list[Evidence]:
+    if order == "found":
+        return shown
+    best_first = sorted(shown, key=lambda item: item.score, reverse=True)
+    return best_first if order == "best-first" else best_first[::-1]
 
 
 def inert(text: str) -> str:
