@@ -15,7 +15,7 @@ from rag.retrieve.aspect import asks_figure
 from rag.types import Disagreement, Draft, Evidence, Paper, Query, Role, Shape, Span
 
 # Sentences are told until one of them is likely enough to hold the answer, and no more than so many.
-ENOUGH, MOST_SENTENCES = 0.8, 3
+ENOUGH, MOST_SENTENCES = 0.9, 4
 # A sentence of the problem gives way to one of what was done that is this share as likely.
 BOILERPLATE_SHARE = 0.5
 # A row of the table: characters of a name, figures of one quotation.
