@@ -27,7 +27,12 @@ ROOMS = {
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py", "rag/verify/network.py"},
     "tokenizers": {"rag/index/embed.py", "rag/verify/network.py"},
-    "safetensors": {"rag/index/bert_onnx.py", "rag/verify/network.py", "eval/checker/export.py", "eval/checker/names.py"},
+    "safetensors": {
+        "rag/index/bert_onnx.py",
+        "rag/verify/network.py",
+        "eval/checker/export.py",
+        "eval/checker/names.py",
+    },
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},

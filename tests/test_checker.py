@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import rag
 from eval.metrics import auroc
-from rag.index.embed import Embedder
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Verdict
@@ -128,7 +127,7 @@ def test_the_same_words_get_the_same_verdict():
     first = checker().check(claim, CRANE.abstract)
     assert first == checker().check(claim, CRANE.abstract)
     assert first == checker().check_prepared(claim, checker().prepare(CRANE.abstract))
-    assert first == Checker(Embedder.from_settings(rag.Settings())).check(claim, CRANE.abstract)
+    assert first == Checker.from_settings(rag.Settings()).check(claim, CRANE.abstract)
 
 
 def test_check_needs_no_shelf(tmp_path, monkeypatch):

@@ -140,9 +140,11 @@ class Checker:
         features = np.array([reading.features()], np.float32)
         logits = self._network.logits(excerpt, [pieces(reading.claim)], features)[0]
         score, contradicted = self._network.calibration.probabilities(logits, untrained)
-        # Of free paraphrases the rule of turned words alone is as often wrong as right: the network must lean its way.
-        opposed = bool(turned) and bool(logits[1] > logits[0])
-        if opposed or number:
+        # Of what repeats the source nearly word for word the rules see more than the network. Of free paraphrases the one
+        # for turned words is as often wrong as right, so the network must lean its way, and the last two say nothing.
+        near = untrained > 0
+        opposed = bool(turned) and (near or bool(logits[1] > logits[0]))
+        if opposed or number or (near and any(reading.objections)):
             score *= PENALTY
         return score, opposed or contradicted >= self._network.calibration.contradicted
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -29,6 +30,7 @@ WEIGHTS = Path(__file__).with_name("support.safetensors")
 # Word pieces: what is longer was not seen in training.
 LONGEST_CLAIM, LONGEST_SOURCE = 72, 300
 _CLS, _SEP = 101, 102
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 Array = NDArray[np.float32]
 
@@ -116,8 +118,8 @@ class SupportNetwork:
         return tokenizer
 
     def pieces(self, text: str) -> list[int]:
-        """The word-piece ids of a text, without special tokens."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        """The word-piece ids of a text, without special tokens; 3,200 and 3200 are written alike."""
+        return list(self._tokenizer.encode(_GROUPED.sub("", text), add_special_tokens=False).ids)
 
     def logits(self, source: Sequence[int], claims: Sequence[Sequence[int]], views: Array) -> Array:
         """For each claim three logits: supported, contradicted, not said.
