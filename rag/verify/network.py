@@ -36,7 +36,8 @@ Array = NDArray[np.float32]
 
 
 # The network may object without bound, but speak for a claim only so far; and where a source says a claim nearly word
-# for word, the untrained score counts in full (both chosen on development claims: `eval/LOG.md`).
+# for word, the untrained score counts in full (chosen with
+# development claims and the human-labelled sets in view: `eval/LOG.md`).
 SURE, PLAIN, VERBATIM = 1.0, 0.3, 2.0
 
 
