@@ -20,7 +20,7 @@ from eval.cases import DATASETS
 from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.ingest.repair import readable
-from rag.verify.checker import Checker, _excerpt
+from rag.verify.checker import Checker, excerpt
 from rag.verify.network import LONGEST_CLAIM, LONGEST_SOURCE
 from rag.verify.prepared import Prepared
 
@@ -160,7 +160,7 @@ def groups(pairs: Iterable[Pair], embedder: Embedder) -> list[Group]:
             continue
         reading = checker.read(pair.claim, prepared)
         pieces = tuple(embedder.token_ids(reading.claim)[:LONGEST_CLAIM])
-        source = tuple(_excerpt(sentences, reading.order)[:LONGEST_SOURCE])
+        source = tuple(excerpt(sentences, reading.order)[:LONGEST_SOURCE])
         claim = Claim(pieces, reading.features(), reading.untrained, pair.label, pair.kind)
         found.setdefault((pair.set, pair.source_id, pair.part, source), []).append(claim)
     return [Group(*key, tuple(claims)) for key, claims in found.items()]

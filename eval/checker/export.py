@@ -25,7 +25,7 @@ from eval.checker.names import TYPES, base_weights, bert_name
 from eval.fit import fit
 from rag.config import Settings
 from rag.index.embed import Embedder, model_dir
-from rag.verify.checker import OFFSET, PENALTY, SLOPE, THRESHOLD
+from rag.verify.checker import OFFSET, SLOPE, THRESHOLD, ruled
 from rag.verify.network import WEIGHTS, Calibration, SupportNetwork, combined
 
 RANK = 64
@@ -104,11 +104,18 @@ def calibrated(rows: Sequence[Judged]) -> Calibration:
 
 
 def read(rows: Sequence[Judged], calibration: Calibration) -> tuple[Floats, Floats]:
-    """For each row the checker's score (of supported) and the share of "contradicted"."""
-    pairs = [calibration.probabilities(row.logits, SLOPE * row.claim.untrained + OFFSET) for row in rows]
+    """For each row the checker's probabilities of supported and of contradicted."""
+    pairs = [
+        ruled(
+            row.logits,
+            SLOPE * row.claim.untrained + OFFSET,
+            [bool(rule) for rule in row.claim.features[5:]],
+            calibration,
+        )
+        for row in rows
+    ]
     scores, shares = np.array(pairs, np.float64).T
-    objected = np.array([bool(row.claim.features[6]) for row in rows])  # a number that the source does not bear out
-    return scores * np.where(objected, PENALTY, 1.0), shares
+    return scores, shares
 
 
 def least_share(shares: Floats, right: NDArray[np.bool_], precision: float = PRECISION) -> float:

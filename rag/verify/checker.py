@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.index.embed import Embedder
 from rag.index.lexical import words
@@ -17,7 +19,7 @@ from rag.types import Check, Verdict
 from rag.verify import edits
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
-from rag.verify.network import SupportNetwork
+from rag.verify.network import Calibration, SupportNetwork
 from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
 from rag.verify.quantities import NUMBER, missing_numbers, numbers
 
@@ -77,7 +79,7 @@ class Checker:
         """The verdict on `claim` against `source`, with the sentence of it that comes nearest."""
         if verbatim := _verbatim(claim, source[:LONGEST_SOURCE]):
             return verbatim  # the usual case of the extractive writer, and it needs no model
-        return self.check_prepared(claim, self.prepare(source))
+        return self._weighed(claim, self.prepare(source))
 
     def prepare(self, source: str) -> Prepared:
         """Read a source once, to check many claims against it."""
@@ -85,11 +87,13 @@ class Checker:
 
     def check_prepared(self, claim: str, source: Prepared) -> Check:
         """As `check`, for a source made ready by `prepare`."""
+        return _verbatim(claim, source.text) or self._weighed(claim, source)
+
+    def _weighed(self, claim: str, source: Prepared) -> Check:
+        """The verdict on what does not stand in the source word for word."""
         if not words(readable(claim)) or not source.sentences:
             why = "there is nothing to check" if source.sentences else "there is no source to check against"
             return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, why)
-        if verbatim := _verbatim(claim, source.text):
-            return verbatim
         reading = self.read(claim, source)
         near = source.sentences[reading.order[0]]
         score, contradicted = self._judge(reading, source)
@@ -103,13 +107,13 @@ class Checker:
     def read(self, claim: str, source: Prepared) -> Reading:
         """What can be seen of a claim beside a source without the network."""
         said = readable(claim).strip()
-        cosines = source.sentence_vectors @ self._embedder.embed([said])[0]
+        _, vector, ((ids, tokens),) = next(self._embedder.embed_parts([[said]]))
+        cosines = source.sentence_vectors @ vector
         stems = weighed_stems(said, self._embedder)
         weights: dict[str, float] = {}
         for stem, weight in stems:
             weights[stem] = max(weight, weights.get(stem, 0.0))
         order = nearest(said, source, cosines, weights)
-        ids, tokens = self._embedder.embed_tokens([said])[0]
         sentences = [sentence.text for sentence in source.sentences]
         absent = missing_numbers(said, sentences)
         views = (
@@ -130,26 +134,37 @@ class Checker:
 
     def _judge(self, reading: Reading, source: Prepared) -> tuple[float, bool]:
         """The probability that the claim is supported, and whether it is contradicted if not."""
-        turned, number = reading.objections[:2]
         untrained = SLOPE * reading.untrained + OFFSET
+        rules = [bool(reason) for reason in reading.objections]
         if self._network is None:
             score = 1 / (1 + math.exp(-untrained))
-            return (score * PENALTY if any(reading.objections) else score), bool(turned)
+            return (score * PENALTY if any(rules) else score), rules[0]
         pieces = self._network.pieces
-        excerpt = _excerpt([pieces(sentence.text) for sentence in source.sentences], reading.order)
+        read = excerpt([pieces(sentence.text) for sentence in source.sentences], reading.order)
         features = np.array([reading.features()], np.float32)
-        logits = self._network.logits(excerpt, [pieces(reading.claim)], features)[0]
-        score, contradicted = self._network.calibration.probabilities(logits, untrained)
-        # Of what repeats the source nearly word for word the rules see more than the network. Of free paraphrases the one
-        # for turned words is as often wrong as right, so the network must lean its way, and the last two say nothing.
-        near = untrained > 0
-        opposed = bool(turned) and (near or bool(logits[1] > logits[0]))
-        if opposed or number or (near and any(reading.objections)):
-            score *= PENALTY
-        return score, opposed or contradicted >= self._network.calibration.contradicted
+        logits = self._network.logits(read, [pieces(reading.claim)], features)[0]
+        score, contradicted = ruled(logits, untrained, rules, self._network.calibration)
+        return score, contradicted >= self._network.calibration.contradicted
 
 
-def _excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
+def ruled(
+    logits: NDArray[np.float32], untrained: float, rules: Sequence[bool], calibration: Calibration
+) -> tuple[float, float]:
+    """The probabilities of supported and of contradicted, by network, untrained logit and the four rules together.
+
+    Of what repeats the source nearly word for word the rules see more than the network. Of free paraphrases the one for
+    turned words is as often wrong as right, so the network must lean its way, and the last two say nothing.
+    """
+    score, contradicted = calibration.probabilities(logits, untrained)
+    turned, number = rules[:2]
+    near = untrained > 0
+    opposed = turned and (near or bool(logits[1] > logits[0]))
+    if opposed or number or (near and any(rules)):
+        score *= PENALTY
+    return score, 1.0 if opposed else contradicted
+
+
+def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
     """The word pieces of a source, or of the sentences nearest to the claim, in their own order, where it is long."""
     if sum(map(len, sentences)) <= NETWORK_PIECES:
         return [piece for sentence in sentences for piece in sentence]
