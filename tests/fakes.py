@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -211,3 +212,13 @@ class Parrot:
         for piece in self.stream(messages):
             await asyncio.sleep(0)
             yield piece
+
+
+def rest_of(terminal: int) -> bytes:
+    """All that is still written to the other end of a pseudo-terminal, until it is closed."""
+    text = b""
+    while True:
+        try:
+            text += os.read(terminal, 10_000)
+        except OSError:  # the other end was closed
+            return text

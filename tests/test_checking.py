@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes import rest_of
 
 from rag import Assistant, cli
 from rag.types import Verdict
@@ -274,11 +275,7 @@ def test_on_a_terminal_there_are_colours_and_a_way_out(shelf, drafts):
         while b"/5000 [" not in text and time.monotonic() - begun < 60:
             text += os.read(ours, 10_000)
         process.send_signal(signal.SIGINT)
-        while True:
-            try:
-                text += os.read(ours, 10_000)
-            except OSError:  # the other end was closed
-                break
+        text += rest_of(ours)
     os.close(ours)
     assert process.returncode == 130
     assert "\x1b[32m✓ supported\x1b[0m" in text.decode()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import MARMOT, Parrot, open_shelf
+from fakes import MARMOT, Parrot, open_shelf, rest_of
 
 from rag import Answer, Event
 from rag.config import Settings
@@ -84,12 +84,7 @@ def test_the_program_on_a_terminal(tmp_path):
         stdout=theirs, stderr=theirs, env={**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
     ) as process:  # fmt: skip
         os.close(theirs)
-        text = b""
-        while True:
-            try:
-                text += os.read(ours, 10_000)
-            except OSError:  # the other end was closed
-                break
+        text = rest_of(ours)
     os.close(ours)
     assert process.returncode == 0
     said = " ".join(text.decode().split())
