@@ -14,7 +14,7 @@ from rag.answer.language_model import Finish, LanguageModel, Message, complete, 
 from rag.answer.request import Request, build, inert
 from rag.config import Layout
 from rag.errors import WriterError
-from rag.types import Claim, Draft, Event, Evidence, Query, Verdict
+from rag.types import Claim, Draft, Event, Evidence, Query, Support, Verdict
 from rag.verify.answer import verify
 from rag.verify.checker import Checker
 
@@ -169,12 +169,19 @@ class LanguageModelWriter:
             claims = tuple(claims[at] for at in kept)
         draft = assemble(statements, notes)
         claims = tuple(
-            replace(now, verdict=was.verdict, score=was.score, reason=was.reason)
+            replace(
+                was, text=now.text, start=now.start, end=now.end, citations=now.citations, support=_renumbered(now, was)
+            )
             for now, was in zip(draft.claims, claims, strict=True)
         )
         hashed = request.prompt_hash + (f"+{prompts.load('repair').hash}" if repaired else "")
         flags = {name: count for name, count in flags.items() if count}
         return Checked(replace(draft, model=self._model.name, usage=usage, prompt_hash=hashed, flags=flags), claims)
+
+
+def _renumbered(now: Claim, was: Claim) -> tuple[Support, ...]:
+    """The support of the citations, by their numbers in the text as it is now."""
+    return tuple(replace(one, number=number) for number, one in zip(now.citations, was.support, strict=True))
 
 
 def _better(second: _Attempt, first: _Attempt) -> bool:

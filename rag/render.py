@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from rag.ingest.repair import readable
-from rag.types import Answer, Citation, Claim, Evidence, Paper, Sentence, Verdict
+from rag.types import Answer, Citation, Evidence, Paper, Sentence, Verdict
 
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
 COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
@@ -55,15 +55,26 @@ def evidence_to_terminal(answer: Answer, *, color: bool = False, width: int = 10
     return "\n".join(lines)
 
 
-def _verdict_on(answer: Answer, citation: Citation) -> Claim | None:
-    return next((claim for claim in answer.claims if citation.number in claim.citations), None)
+def _verdict_on(answer: Answer, citation: Citation) -> tuple[str, Verdict | None]:
+    """Whether a citation bears out the claims that cite it, in words, and the verdict that gives the colour."""
+    claims = [claim for claim in answer.claims if citation.number in claim.citations]
+    found = [(one, claim) for claim in claims for one in claim.support if one.number == citation.number]
+    if not found:
+        return "listed", None
+    one, claim = next((pair for pair in found if pair[0].verdict is Verdict.SUPPORTED), found[0])
+    if not one.located:
+        return f"{MARKS[one.verdict]} {one.reason}", one.verdict
+    if claim.verdict is Verdict.SUPPORTED and one.verdict is not Verdict.SUPPORTED:
+        return f"{MARKS[claim.verdict]} supported together with others, not by this alone", claim.verdict
+    return f"{MARKS[one.verdict]} {one.verdict}", one.verdict
 
 
-def _citation_line(citation: Citation, claim: Claim | None, color: bool) -> str:
+def _citation_line(citation: Citation, verdict: tuple[str, Verdict | None], color: bool) -> str:
     paper = citation.paper
     when = f" ({paper.date or paper.year})" if paper.date or paper.year else ""
-    verdict = styled(f"{MARKS[claim.verdict]} {claim.verdict}", COLORS[claim.verdict], color) if claim else "listed"
-    return f"  [{citation.number}] {plain(readable(paper.title))}{when}, characters {citation.start}-{citation.end}: {verdict}"
+    words, kind = verdict
+    said = styled(words, COLORS[kind], color) if kind else words
+    return f"  [{citation.number}] {plain(readable(paper.title))}{when}, characters {citation.start}-{citation.end}: {said}"
 
 
 def _wrapped(line: str, width: int) -> str:

@@ -306,8 +306,21 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """One citation of a claim, in three layers: its paper is on the shelf, its quote stands verbatim at its offsets, and
+    the quote alone supports the claim (verdict, probability, reason)."""
+
+    number: int
+    exists: bool
+    located: bool
+    verdict: Verdict = Verdict.UNCHECKED
+    score: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement of the answer: `answer.text[start:end] == text`."""
+    """A statement of the answer: `answer.text[start:end] == text`. Its verdict is that of all it cites together."""
 
     text: str
     start: int
@@ -316,6 +329,7 @@ class Claim:
     verdict: Verdict = Verdict.UNCHECKED
     score: float = 0.0
     reason: str = ""
+    support: tuple[Support, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -323,6 +337,9 @@ class Claim:
             "verdict": str(self.verdict),
             "citations": list(self.citations),
             "score": round(self.score, 4),
+            "support": [
+                {**asdict(one), "verdict": str(one.verdict), "score": round(one.score, 4)} for one in self.support
+            ],
         }
 
 

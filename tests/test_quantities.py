@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingest.repair import readable
-from rag.verify.quantities import missing_numbers, numbers
+from rag.verify.quantities import missing_numbers, numbers, other_unit
 
 SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases of COVID-19, twenty of them twice."
 
@@ -71,6 +71,14 @@ def test_missing_numbers(claim, missing):
         ("the other 12%", "It is right in 88% of cases.", []),
         ("3,200,000 rows", "It has 3.2 million rows.", []),
         ("a gain of 7.3 points", "It rises from 41.2 to 46.5.", ["7.3"]),
+        ("it has 340M parameters", "It has 340,000,000 parameters.", []),
+        ("340,000 cases", "It saw 340k cases.", []),
+        ("240% as much", "It uses 2.4 times as much.", []),
+        ("a share of 0.75", "It is right in 75% of cases.", []),
+        # a factor of a hundred or a thousand that nothing announces
+        ("450 points", "It rises by 4.5 points.", ["450"]),
+        ("4,500 rows", "It has 4.5 columns.", ["4,500"]),
+        ("3.2 billion rows", "It has 3,200,000 rows.", ["3.2"]),
         # figures of two sentences have nothing to do with each other
         ("a gain of 5.3 points", "One is 41.2. The other is 46.5.", ["5.3"]),
     ],
@@ -78,6 +86,25 @@ def test_missing_numbers(claim, missing):
 def test_what_follows_from_a_source(claim, source, missing):
     sentences = [f"{part.strip()}." for part in source.split(". ")]
     assert missing_numbers(claim, sentences) == missing
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "said"),
+    [
+        ("It gains 4.5%.", "It gains 4.5 points.", "“4.5 per cent” where the source says “4.5 points”"),
+        ("It gains 4.5 percentage points.", "It gains 4.5%.", "“4.5 points” where the source says “4.5 per cent”"),
+        ("It is 2.4x as fast.", "It is 2.4% faster.", "“2.4 times” where the source says “2.4 per cent”"),
+        ("faster by a factor of 2.4", "It is 2.4 percent faster.", "“2.4 times” where the source says “2.4 per cent”"),
+        ("It gains 4.5.", "It gains 4.5%.", None),
+        ("It gains 4.5%.", "It gains 4.5.", None),
+        ("It gains 4.5%.", "It gains 4.5 points. That is 4.5% of all.", None),
+        ("It is 2.4-fold.", "It is 2.4 times.", None),
+        ("It takes 7 pages.", "It takes 7 times.", None),
+    ],
+)
+def test_other_units(claim, source, said):
+    found = other_unit(claim, source.split(". "))
+    assert found == (said and f"the claim says {said}")
 
 
 @given(st.text(max_size=80))

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -12,7 +13,20 @@ from hypothesis import strategies as st
 
 from rag import findings, render
 from rag.ingest.sentences import split_sentences
-from rag.types import Answer, Check, Citation, Claim, Evidence, Organization, Paper, Role, Sentence, Span, Verdict
+from rag.types import (
+    Answer,
+    Check,
+    Citation,
+    Claim,
+    Evidence,
+    Organization,
+    Paper,
+    Role,
+    Sentence,
+    Span,
+    Support,
+    Verdict,
+)
 from rag.verify.manuscript import Cited, Finding
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07 \x9b1m\x08\x7f\r\u202erev\u2066x\u0000"
@@ -30,7 +44,7 @@ def answer_of(text="Owls sleep [1].", title="Owls", abstract="Owls sleep.", **mo
     paper = Paper("p", title, abstract, **more)
     citation = Citation(1, paper, abstract, 0, len(abstract))
     claims = (
-        Claim("Owls sleep", 0, 10, (1,), Verdict.SUPPORTED, 0.9),
+        Claim("Owls sleep", 0, 10, (1,), Verdict.SUPPORTED, 0.9, support=(Support(1, True, True, Verdict.SUPPORTED),)),
         Claim(text, 0, 0, (), Verdict.UNSUPPORTED, 0.0, text),
     )
     return Answer("q", "answered", text, None, claims, (citation,), ((paper, 1.0),))
@@ -71,6 +85,21 @@ def test_terminal_answer():
     )
     assert "1 of 2 statements supported by the words they cite" in said
     assert all(len(line) <= 60 for line in render.to_terminal(answer_of("word " * 80), width=60).split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("support", "said"),
+    [
+        (Support(1, True, True, Verdict.CONTRADICTED), "✗ contradicted"),
+        (Support(1, True, True, Verdict.UNSUPPORTED), "✓ supported together with others, not by this alone"),
+        (Support(1, True, False, Verdict.UNSUPPORTED, 0.0, "its quote does not stand there"), "? its quote does not"),
+    ],
+)
+def test_a_citation_is_told_by_what_it_bears_out_itself(support, said):
+    answer = answer_of()
+    verdict = support.verdict if support.verdict is Verdict.CONTRADICTED else Verdict.SUPPORTED
+    claim = replace(answer.claims[0], verdict=verdict, support=(support,))
+    assert f"characters 0-11: {said}" in render.to_terminal(replace(answer, claims=(claim,)))
 
 
 @pytest.mark.parametrize(

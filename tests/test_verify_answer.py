@@ -20,10 +20,11 @@ def cited(number, quote, paper=MARMOT):
 
 
 def verdict(text, citations, numbers):
-    """The claim after `verify`, which must not change anything else about it."""
+    """The claim after `verify`, which must not change anything else about it and tells of each citation apart."""
     claim = Claim(text, 3, 3 + len(text), tuple(numbers))
     (found,) = verify(Draft(f"xx {text}", (claim,), tuple(citations), "test"), checker())
-    assert replace(found, verdict=claim.verdict, score=claim.score, reason=claim.reason) == claim
+    assert replace(found, verdict=claim.verdict, score=claim.score, reason=claim.reason, support=()) == claim
+    assert [one.number for one in found.support] == list(numbers)
     return found
 
 
@@ -39,11 +40,11 @@ def test_a_sentence_and_its_words():
         ([], [1], "not on the shelf"),
         ([cited(1, RECALL)], [2], "not on the shelf"),
         ([cited(1, RECALL)], [0, -1, 99], "not on the shelf"),
-        ([replace(cited(1, RECALL), start=0, end=len(RECALL))], [1], "not on the shelf"),
-        ([replace(cited(1, RECALL), end=10**9)], [1], "not on the shelf"),
-        ([replace(cited(1, RECALL), quote="Marmot increases recall by 9.5 points.")], [1], "not on the shelf"),
-        ([replace(cited(1, RECALL), paper=CRANE)], [1], "not on the shelf"),
-        ([Citation(1, MARMOT, "", 0, 0)], [1], "not on the shelf"),
+        ([replace(cited(1, RECALL), start=0, end=len(RECALL))], [1], "does not stand there"),
+        ([replace(cited(1, RECALL), end=10**9)], [1], "does not stand there"),
+        ([replace(cited(1, RECALL), quote="Marmot increases recall by 9.5 points.")], [1], "does not stand there"),
+        ([replace(cited(1, RECALL), paper=CRANE)], [1], "does not stand there"),
+        ([Citation(1, MARMOT, "", 0, 0)], [1], "does not stand there"),
         ([cited(1, HOURS)], [1], "4.5"),
     ],
     ids=[
@@ -67,7 +68,13 @@ def test_what_is_not_borne_out_is_unsupported_with_a_reason(citations, numbers, 
 
 
 def test_a_forged_citation_does_not_spoil_a_good_one():
-    assert verdict(RECALL, [cited(1, RECALL)], [7, 1]).verdict is Verdict.SUPPORTED
+    moved = replace(cited(2, HOURS), start=0)
+    found = verdict(RECALL, [cited(1, RECALL), moved], [7, 2, 1])
+    assert found.verdict is Verdict.SUPPORTED
+    layers = [(one.exists, one.located, one.verdict) for one in found.support]
+    assert layers == [
+        (False, False, Verdict.UNSUPPORTED), (True, False, Verdict.UNSUPPORTED), (True, True, Verdict.SUPPORTED),
+    ]  # fmt: skip
 
 
 def test_several_citations_support_what_neither_does_alone():
@@ -77,7 +84,9 @@ def test_several_citations_support_what_neither_does_alone():
         alone = verdict(both, quotes, [number])
         assert alone.verdict is Verdict.UNSUPPORTED
         assert "does not occur" in alone.reason
-    assert verdict(both, quotes, [1, 2]).verdict is Verdict.SUPPORTED
+    found = verdict(both, quotes, [1, 2])
+    assert found.verdict is Verdict.SUPPORTED
+    assert {one.verdict for one in found.support} == {Verdict.UNSUPPORTED}
 
 
 def test_a_contradiction_outranks_an_unrelated_quote():

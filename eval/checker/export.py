@@ -83,12 +83,14 @@ def write(path: Path, weights: Mapping[str, Half], calibration: Calibration) -> 
 
 
 def judged(judge: SupportNetwork, made: Sequence[Group]) -> list[Judged]:
-    """Claim by claim, as the checker asks: 8-bit arithmetic rounds by what stands in one row."""
-    return [
-        Judged(group.set, claim, judge.logits(group.pieces, [claim.pieces], np.array([claim.features], np.float32))[0])
-        for group in tqdm(made, "judged", unit=" sources")
-        for claim in group.claims
-    ]
+    """Each claim's logits, as the checker asks for them."""
+    found = []
+    for group in tqdm(made, "judged", unit=" sources"):
+        memory = judge.read(group.pieces)
+        for claim in group.claims:
+            logits = judge.logits(memory, claim.pieces, np.array(claim.features, np.float32))
+            found.append(Judged(group.set, claim, logits))
+    return found
 
 
 def calibrated(rows: Sequence[Judged]) -> Calibration:

@@ -1,6 +1,6 @@
 """Trains the checker's network: `python -m eval.checker.train --human FOLDER --corpora FOLDER --out FOLDER`.
 
-First on rule-made edits of abstracts, then on the twins and two human-labelled sets; half of those sets and all others
+First on frames and rule-made edits of abstracts, then on the twins and two human-labelled sets; half of those sets and all others
 are only reported. `OUT/net.pt` holds the weights (16 bits; `eval.checker.export` makes the checker's file of them),
 `OUT/state.pt` what `--resume` needs to go on, `OUT/groups.jsonl` the claims as the network reads them. About an hour
 on two cores; where others use them too, set OMP_WAIT_POLICY=PASSIVE.
@@ -12,7 +12,7 @@ import argparse
 import random
 import sys
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from eval.checker.data import TWINS_SET, Group, Part, groups, read_groups, read_human, read_twins, write_groups
 from eval.checker.encoder import Encoder, reuse_kernels
+from eval.checker.frames import framed, read_frames
 from eval.checker.plan import Row, batches
 from eval.checker.pretraining import edited, read_abstracts
 from eval.checker.trainer import PRETRAINING, TRAINING, Trainer, figures
@@ -28,19 +29,22 @@ from rag.index.embed import Embedder, model_dir
 
 REPORTED = 700  # claims of each set
 SHOWN = 150  # sources that figures are shown of during pretraining
+ROUND, EDITED = 2_000, 4  # sources made at a time for pretraining, and the share of them that are edited abstracts
 
 Plan = list[list[Row]]
 
 
 def pretraining_plan(abstracts: Sequence[str], embedder: Embedder, steps: int, seed: int) -> Plan:
-    """So many batches of edited abstracts; edited otherwise when all have been read."""
+    """So many batches of sources made of frames and, one in `EDITED`, of edited abstracts; each time others."""
     plan: Plan = []
     chance = random.Random(seed)
+    frames = read_frames()
     while len(plan) < steps:
-        made = list(edited(abstracts, embedder, seed=chance.randrange(1 << 30)))
+        made = list(islice(edited(abstracts, embedder, seed=chance.randrange(1 << 30)), ROUND // EDITED))
         if not made:
             raise SystemExit("the corpora hold no abstract that can be edited")
-        plan += batches(made, chance)
+        told = framed(frames, abstracts, embedder, ROUND - len(made), seed=chance.randrange(1 << 30))
+        plan += batches([*made, *(group for group in told if group.part is Part.TRAINING)], chance)
     return plan[:steps]
 
 
@@ -73,10 +77,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--corpora", type=Path, required=True, metavar="FOLDER", help="of BEIR corpora, one folder each"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where checkpoints are kept")
-    parser.add_argument("--pretrain-steps", type=int, default=450, help="batches of edits (default: %(default)s)")
+    parser.add_argument("--pretrain-steps", type=int, default=1_500, help="batches of frames and edits (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=6, help="of the labelled claims (default: %(default)s)")
     parser.add_argument(
-        "--mixed", type=int, default=0, metavar="N", help="edited abstracts among the labelled claims (default: none)"
+        "--mixed", type=int, default=0, metavar="N", help="sources made of frames among the labelled claims (default: none)"
     )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of every choice (default: %(default)s)")
@@ -116,7 +120,8 @@ def train(options: argparse.Namespace) -> None:
     if not trainer.is_past(PRETRAINING):
         plan = pretraining_plan(abstracts, embedder, options.pretrain_steps, options.seed)
         trainer.run(PRETRAINING, plan, development[:SHOWN], shown=2)
-    mixed = list(edited(abstracts, embedder, seed=options.seed))[: options.mixed] if options.mixed else []
+    told = framed(read_frames(), abstracts, embedder, options.mixed, seed=options.seed)
+    mixed = [group for group in told if group.part is Part.TRAINING]
     training = [group for group in made if group.part is Part.TRAINING]
     plan = training_plan(training, mixed, options.epochs, options.seed)
     trainer.run(TRAINING, plan, development, shown=2 * options.epochs)

@@ -25,6 +25,7 @@ MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators: Attention as one no
 IR_VERSION = 10
 
 Weights = dict[str, NDArray[np.float32]]
+Shape = list[int | str]  # the length of each dimension, or its name
 Changes = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -75,14 +76,18 @@ def write_fp32(model_dir: Path, target: Path) -> None:
     hidden = _layers(graph, weights, config, _embeddings(graph, weights, config))
     graph.node("Identity", [hidden], "tokens")
     _mean_pool(graph, hidden)
-    _save(graph, {"input_ids": 2, "attention_mask": 2}, {"tokens": 3, "pooled": 2}, config["hidden_size"], target)
+    width = config["hidden_size"]
+    rows: Shape = ["batch", "length"]
+    outputs: dict[str, Shape] = {"tokens": [*rows, width], "pooled": ["batch", width]}
+    _save(graph, {"input_ids": rows, "attention_mask": rows}, outputs, target)
 
 
 def write_joint(model_dir: Path, changes: Changes, target: Path) -> None:
-    """As `write_fp32`, with changed weights, for several texts in one row that see what a mask lets them see.
+    """As `write_fp32`, with changed weights, for texts that are read one after the other and see what was read before.
 
-    The file maps `input_ids`, `positions` and `types` (int64, batch x length) and `attention_mask` (int64, batch x
-    length x length: 1 where the row's token sees the column's) to `tokens` (float32, batch x length x hidden).
+    The file maps `input_ids` and `types` (int64, 1 x length) and, for each layer i, `past.i` (float32, 2 x 1 x heads x
+    length before x head size: keys and values of what was read; of length 0 at first) to `tokens` (float32, 1 x
+    length x hidden) and `present.i`, which is `past.i` with this text's own behind. Positions begin anew in each text.
 
     Args:
         changes: takes a weight's name and value, gives the value to use.
@@ -90,43 +95,60 @@ def write_joint(model_dir: Path, changes: Changes, target: Path) -> None:
     config, weights = _load(model_dir)
     weights = {name: changes(name, value) for name, value in weights.items()}
     graph = _Graph()
-    parts = [
-        graph.node("Gather", [graph.constant(weights[f"embeddings.{table}.weight"], table), rows], f"{table}.used")
-        for table, rows in (
-            ("word_embeddings", "input_ids"), ("position_embeddings", "positions"), ("token_type_embeddings", "types"),
-        )
-    ]  # fmt: skip
-    summed = graph.node("Add", [graph.node("Add", parts[:2], "words.placed"), parts[2]], "embeddings.sum")
-    first = graph.layer_norm(summed, weights, "embeddings.LayerNorm", config["layer_norm_eps"])
-    graph.node("Identity", [_layers(graph, weights, config, first)], "tokens")
-    inputs = {"input_ids": 2, "positions": 2, "types": 2, "attention_mask": 3}
-    _save(graph, inputs, {"tokens": 3}, config["hidden_size"], target)
+    words = graph.constant(weights["embeddings.word_embeddings.weight"], "words")
+    types = graph.constant(weights["embeddings.token_type_embeddings.weight"], "token_types")
+    placed = graph.node(
+        "Add",
+        [
+            graph.node("Gather", [words, "input_ids"], "words.used"),
+            _positions(graph, weights["embeddings.position_embeddings.weight"]),
+        ],
+        "words.placed",
+    )
+    summed = graph.node("Add", [placed, graph.node("Gather", [types, "types"], "types.used")], "embeddings.sum")
+    hidden = graph.layer_norm(summed, weights, "embeddings.LayerNorm", config["layer_norm_eps"])
+    layers, heads = config["num_hidden_layers"], config["num_attention_heads"]
+    for layer in range(layers):
+        hidden = _encoder_layer(graph, weights, config, hidden, ["", f"past.{layer}"], f"encoder.layer.{layer}")
+        graph.node("Identity", [f"encoder.layer.{layer}.joined.1"], f"present.{layer}")
+    graph.node("Identity", [hidden], "tokens")
+    kept = [2, 1, heads, "before", config["hidden_size"] // heads]
+    after = [*kept[:3], "after", kept[4]]
+    _save(
+        graph,
+        {"input_ids": [1, "length"], "types": [1, "length"]},
+        {"tokens": [1, "length", config["hidden_size"]]} | {f"present.{layer}": after for layer in range(layers)},
+        target,
+        given={f"past.{layer}": kept for layer in range(layers)},
+    )
 
 
 def _layers(graph: _Graph, weights: Weights, config: dict[str, Any], hidden: str) -> str:
     mask = graph.node("Cast", ["attention_mask"], "mask", to=6)  # 32-bit integers, as Attention wants them
     for layer in range(config["num_hidden_layers"]):
-        hidden = _encoder_layer(graph, weights, config, hidden, mask, f"encoder.layer.{layer}")
+        hidden = _encoder_layer(graph, weights, config, hidden, [mask], f"encoder.layer.{layer}")
     return hidden
 
 
-def _save(graph: _Graph, inputs: dict[str, int], outputs: dict[str, int], width: int, target: Path) -> None:
-    """Write the graph to a file; inputs and outputs by name with their number of dimensions."""
+def _save(
+    graph: _Graph,
+    inputs: dict[str, Shape],
+    outputs: dict[str, Shape],
+    target: Path,
+    given: dict[str, Shape] | None = None,
+) -> None:
+    """Write the graph to a file. `inputs` are integers, `outputs` and what else is `given` 32-bit floats; by name."""
     import onnx
     from onnx import TensorProto, helper
 
-    shape: list[Any] = ["batch", "length"]
+    def infos(shapes: dict[str, Shape], kind: int) -> list[Any]:
+        return [helper.make_tensor_value_info(name, kind, shape) for name, shape in shapes.items()]
+
     made = helper.make_graph(
         graph.nodes,
         "bert",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, [*shape, "length"][:rank])
-            for name, rank in inputs.items()
-        ],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [*shape[: rank - 1], width])
-            for name, rank in outputs.items()
-        ],
+        infos(inputs, TensorProto.INT64) + infos(given or {}, TensorProto.FLOAT),
+        infos(outputs, TensorProto.FLOAT),
         graph.constants,
     )
     model = helper.make_model(
@@ -180,22 +202,30 @@ def _load(model_dir: Path) -> tuple[dict[str, Any], Weights]:
 def _embeddings(graph: _Graph, weights: Weights, config: dict[str, Any]) -> str:
     words = graph.constant(weights["embeddings.word_embeddings.weight"], "words")
     # Every input is one segment, so the first token type is added to the positions once and for all.
-    positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
-    table = graph.constant(positions, "positions")
-    shape = graph.node("Shape", ["input_ids"], "input.shape")
-    length = graph.node("Slice", [shape, _ints(graph, [1], "one"), _ints(graph, [2], "two")], "input.length")
-    rows = graph.node("Slice", [table, _ints(graph, [0], "zero"), length], "positions.used")
+    table = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    rows = _positions(graph, table)
     summed = graph.node("Add", [graph.node("Gather", [words, "input_ids"], "words.used"), rows], "embeddings.sum")
     return graph.layer_norm(summed, weights, "embeddings.LayerNorm", config["layer_norm_eps"])
 
 
-def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: str, mask: str, name: str) -> str:
+def _positions(graph: _Graph, table: NDArray[np.float32]) -> str:
+    """As many rows of a table of positions as the input is long."""
+    shape = graph.node("Shape", ["input_ids"], "input.shape")
+    length = graph.node("Slice", [shape, _ints(graph, [1], "one"), _ints(graph, [2], "two")], "input.length")
+    kept = graph.constant(table, "positions")
+    return graph.node("Slice", [kept, _ints(graph, [0], "zero"), length], "positions.used")
+
+
+def _encoder_layer(graph: _Graph, weights: Weights, config: dict[str, Any], x: str, seen: list[str], name: str) -> str:
+    """One layer on `x`; `seen` names the mask and, where there is one, what was read before."""
     heads = config["num_attention_heads"]
     epsilon = config["layer_norm_eps"]
     parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
     weight = graph.constant(np.concatenate([weights[f"{part}.weight"] for part in parts]).T, f"{name}.qkv.weight")
     bias = graph.constant(np.concatenate([weights[f"{part}.bias"] for part in parts]), f"{name}.qkv.bias")
-    joined = graph.node("Attention", [x, weight, bias, mask], f"{name}.joined", domain=MICROSOFT, num_heads=heads)
+    joined = graph.node(
+        "Attention", [x, weight, bias, *seen], f"{name}.joined", len(seen), domain=MICROSOFT, num_heads=heads
+    )
 
     def dense(value_name: str, prefix: str) -> str:
         return graph.linear(value_name, weights[f"{prefix}.weight"], weights[f"{prefix}.bias"], prefix)

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rag.types import Check, Citation, Claim, Draft, Verdict
+from rag.types import Check, Citation, Claim, Draft, Support, Verdict
 from rag.verify.checker import Checker
 
 _ORDER = (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED, Verdict.UNCHECKED)
 
 
 def verify(draft: Draft, checker: Checker) -> tuple[Claim, ...]:
-    """The draft's claims with verdicts.
+    """The draft's claims with verdicts, and how each of their citations bears them out.
 
     A claim with several citations is checked against each and, when none bears it out alone, against
     their quotes together. A citation that does not exist, or whose offsets do not give its quote,
     counts as no citation.
     """
-    located = {citation.number: citation for citation in draft.citations if is_located(citation)}
+    cited = {citation.number: citation for citation in draft.citations}
+    located = {number: citation.quote for number, citation in cited.items() if is_located(citation)}
+    quotes = [[located[number] for number in claim.citations if number in located] for claim in draft.claims]
+    told = list(zip(draft.claims, quotes, strict=True))
+    alone = _checked([(claim.text, quote) for claim, own in told for quote in own], checker)
+    together = _checked(
+        [
+            (claim.text, " ".join(own))
+            for claim, own in told
+            if len(own) > 1 and not any(alone[claim.text, quote].verdict is Verdict.SUPPORTED for quote in own)
+        ],
+        checker,
+    )
+
+    def support(claim: Claim, number: int) -> Support:
+        if number not in located:
+            why = "its quote does not stand there" if number in cited else "what it cites is not on the shelf"
+            return Support(number, number in cited, False, Verdict.UNSUPPORTED, reason=why)
+        check = alone[claim.text, located[number]]
+        return Support(number, True, True, check.verdict, check.score, check.reason)
+
     return tuple(
-        _verified(claim, [located[number] for number in claim.citations if number in located], checker)
-        for claim in draft.claims
+        _verified(
+            replace(claim, support=tuple(support(claim, number) for number in claim.citations)),
+            [alone[claim.text, quote] for quote in own],
+            together.get((claim.text, " ".join(own))),
+        )
+        for claim, own in told
     )
 
 
@@ -29,16 +53,15 @@ def is_located(citation: Citation) -> bool:
     return bool(citation.quote) and citation.paper.abstract[citation.start : citation.end] == citation.quote
 
 
-def _verified(claim: Claim, citations: list[Citation], checker: Checker) -> Claim:
-    if not citations:
-        reason = "the sentence cites nothing" if not claim.citations else "what it cites is not on the shelf"
+def _checked(pairs: list[tuple[str, str]], checker: Checker) -> dict[tuple[str, str], Check]:
+    return dict(zip(pairs, checker.check_all(pairs), strict=True))
+
+
+def _verified(claim: Claim, checks: list[Check], together: Check | None) -> Claim:
+    if not checks:
+        reason = claim.support[0].reason if claim.support else "the sentence cites nothing"
         return replace(claim, verdict=Verdict.UNSUPPORTED, score=0.0, reason=reason)
-    checks = [checker.check(claim.text, citation.quote) for citation in citations]
-    if len(citations) > 1 and not any(check.verdict is Verdict.SUPPORTED for check in checks):
-        checks.append(checker.check(claim.text, " ".join(citation.quote for citation in citations)))
-    best = min(checks, key=lambda check: (_ORDER.index(check.verdict), -check.score))
-    return _with(claim, best)
-
-
-def _with(claim: Claim, check: Check) -> Claim:
-    return replace(claim, verdict=check.verdict, score=check.score, reason=check.reason)
+    best = min(
+        [*checks, together] if together else checks, key=lambda check: (_ORDER.index(check.verdict), -check.score)
+    )
+    return replace(claim, verdict=best.verdict, score=best.score, reason=best.reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,9 @@ from rag.types import Check, Verdict
 from rag.verify import edits
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
-from rag.verify.network import Calibration, SupportNetwork
+from rag.verify.network import Calibration, Memory, SupportNetwork
 from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
-from rag.verify.quantities import NUMBER, missing_numbers, numbers
+from rag.verify.quantities import NUMBER, missing_numbers, numbers, other_unit
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -35,6 +35,16 @@ THRESHOLD = 0.5
 PENALTY = 0.45
 # Word pieces of the sentences that the network reads of a source too long for it.
 EXCERPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A claim, repaired: its text, its vector, and the ids and vectors (word pieces x dimension) of its word pieces."""
+
+    text: str
+    vector: NDArray[np.float32]
+    ids: NDArray[np.int64]
+    tokens: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +87,59 @@ class Checker:
 
     def check(self, claim: str, source: str) -> Check:
         """The verdict on `claim` against `source`, with the sentence of it that comes nearest."""
-        if verbatim := _verbatim(claim, source[:LONGEST_SOURCE]):
-            return verbatim  # the usual case of the extractive writer, and it needs no model
-        return self._weighed(claim, self.prepare(source))
+        return self.check_all([(claim, source)])[0]
+
+    def check_all(self, pairs: Sequence[tuple[str, str]]) -> list[Check]:
+        """As `check`, for each (claim, source); what they share is read once, and what can be is read together."""
+        found = [_verbatim(claim, source[:LONGEST_SOURCE]) for claim, source in pairs]
+        left = [pair for pair, check in zip(pairs, found, strict=True) if not check]
+        sources = list(dict.fromkeys(source for _, source in left))
+        prepared = dict(zip(sources, self.prepare_all(sources), strict=True))
+        said = self._said(list(dict.fromkeys(claim for claim, _ in left)))
+        return [
+            check or self._weighed(said[claim], prepared[source])
+            for (claim, source), check in zip(pairs, found, strict=True)
+        ]
 
     def prepare(self, source: str) -> Prepared:
         """Read a source once, to check many claims against it."""
-        return prepare(source, self._embedder)
+        return self.prepare_all([source])[0]
+
+    def prepare_all(self, sources: Sequence[str]) -> list[Prepared]:
+        """As `prepare`, for several sources, which are encoded together."""
+        made = prepare(sources, self._embedder)
+        return [replace(source, memory=self._memory(source)) for source in made] if self._network else made
 
     def check_prepared(self, claim: str, source: Prepared) -> Check:
         """As `check`, for a source made ready by `prepare`."""
-        return _verbatim(claim, source.text) or self._weighed(claim, source)
+        return _verbatim(claim, source.text) or self._weighed(self._said([claim])[claim], source)
 
-    def _weighed(self, claim: str, source: Prepared) -> Check:
+    def read(self, claim: str, source: Prepared) -> Reading:
+        """What can be seen of a claim beside a source without the network."""
+        return self._read(self._said([claim])[claim], source)
+
+    def _said(self, claims: Sequence[str]) -> dict[str, Said]:
+        """Each claim, as it reads once repaired, and encoded."""
+        read = [readable(claim).strip() for claim in claims]
+        encoded = {
+            row: (vector, *parts[0]) for row, vector, parts in self._embedder.embed_parts([[text] for text in read])
+        }
+        return {claim: Said(read[row], *encoded[row]) for row, claim in enumerate(claims)}
+
+    def _memory(self, source: Prepared) -> Memory | None:
+        """What the network reads of a source, if that is the same for all claims."""
+        pieces = self._pieces(source)
+        return self._network.read(_joined(pieces)) if self._network and _fits(pieces) else None
+
+    def _pieces(self, source: Prepared) -> list[list[int]]:
+        return [self._network.pieces(sentence.text) for sentence in source.sentences] if self._network else []
+
+    def _weighed(self, claim: Said, source: Prepared) -> Check:
         """The verdict on what does not stand in the source word for word."""
-        if not words(readable(claim)) or not source.sentences:
+        if not words(claim.text) or not source.sentences:
             why = "there is nothing to check" if source.sentences else "there is no source to check against"
             return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, why)
-        reading = self.read(claim, source)
+        reading = self._read(claim, source)
         near = source.sentences[reading.order[0]]
         score, contradicted = self._judge(reading, source)
         quote, verdict = source.text[near.start : near.end], Verdict.UNSUPPORTED
@@ -104,11 +149,9 @@ class Checker:
             verdict = Verdict.CONTRADICTED
         return Check(verdict, score, quote, near.start, near.end, _reason(reading, verdict))
 
-    def read(self, claim: str, source: Prepared) -> Reading:
-        """What can be seen of a claim beside a source without the network."""
-        said = readable(claim).strip()
-        _, vector, ((ids, tokens),) = next(self._embedder.embed_parts([[said]]))
-        cosines = source.sentence_vectors @ vector
+    def _read(self, claim: Said, source: Prepared) -> Reading:
+        said = claim.text
+        cosines = source.sentence_vectors @ claim.vector
         stems = weighed_stems(said, self._embedder)
         weights: dict[str, float] = {}
         for stem, weight in stems:
@@ -119,14 +162,14 @@ class Checker:
         views = (
             rouge_l_precision(words(said), source.words),
             word_coverage(stems, source.stems),
-            token_similarity(self._embedder.informativeness(ids), tokens, source.tokens),
+            token_similarity(self._embedder.informativeness(claim.ids), claim.tokens, source.tokens),
             max(float(cosines.max()), 0.0),
             _share(said, absent, source),
         )
         near = sentences[order[0]]
         objections = (
             edits.turned(said, sentences) or "",
-            _absent(absent, near),
+            _absent(absent, near) or other_unit(said, sentences) or "",
             edits.one_sided_negation(said, near) or "",
             _unnamed(edits.missing_names(said, " ".join(sentences))),
         )
@@ -139,10 +182,10 @@ class Checker:
         if self._network is None:
             score = 1 / (1 + math.exp(-untrained))
             return (score * PENALTY if any(rules) else score), rules[0]
-        pieces = self._network.pieces
-        read = excerpt([pieces(sentence.text) for sentence in source.sentences], reading.order)
-        features = np.array([reading.features()], np.float32)
-        logits = self._network.logits(read, [pieces(reading.claim)], features)[0]
+        memory = source.memory or self._network.read(excerpt(self._pieces(source), reading.order))
+        logits = self._network.logits(
+            memory, self._network.pieces(reading.claim), np.array(reading.features(), np.float32)
+        )
         score, contradicted = ruled(logits, untrained, rules, self._network.calibration)
         return score, contradicted >= self._network.calibration.contradicted
 
@@ -166,8 +209,8 @@ def ruled(
 
 def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
     """The word pieces of a source, or of the sentences nearest to the claim, in their own order, where it is long."""
-    if sum(map(len, sentences)) <= NETWORK_PIECES:
-        return [piece for sentence in sentences for piece in sentence]
+    if _fits(sentences):
+        return _joined(sentences)
     taken: list[int] = []
     room = EXCERPT
     for row in order:
@@ -175,7 +218,16 @@ def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
             break
         taken.append(row)
         room -= len(sentences[row])
-    return [piece for row in sorted(taken) for piece in sentences[row]][:NETWORK_PIECES]
+    return _joined([sentences[row] for row in sorted(taken)])[:NETWORK_PIECES]
+
+
+def _fits(sentences: list[list[int]]) -> bool:
+    """Whether the network can read all of a source."""
+    return sum(map(len, sentences)) <= NETWORK_PIECES
+
+
+def _joined(sentences: list[list[int]]) -> list[int]:
+    return [piece for sentence in sentences for piece in sentence]
 
 
 def _share(claim: str, absent: list[str], source: Prepared) -> float:

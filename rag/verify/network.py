@@ -1,8 +1,8 @@
 """The learned view of support: one encoder reads a source and the claims about it together.
 
 The encoder is all-MiniLM-L6-v2, changed by the low-rank weights in `support.safetensors` (Hu et al., "LoRA", 2021; made
-by `eval/checker/train.py`; `SUPPORT.md` is its data card). Source and claims stand in one row: the source sees itself,
-each claim sees itself and the source, so a source is read once however many claims there are about it.
+by `eval/checker/train.py`; `SUPPORT.md` is its data card). The source sees itself, a claim sees itself and the source: so
+a source is read once however many claims there are about it, and no claim's score depends on the others.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ WEIGHTS = Path(__file__).with_name("support.safetensors")
 # Word pieces: what is longer was not seen in training.
 LONGEST_CLAIM, LONGEST_SOURCE = 72, 300
 _CLS, _SEP = 101, 102
+_FORMAT = "joint-2"  # of the exported file
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 Array = NDArray[np.float32]
+# Keys and values of a source, an array (2 x 1 x heads x length x head size) for each layer.
+Memory = tuple[Array, ...]
 
 
 # The network may object without bound, but speak for a claim only so far; and where a source says a claim nearly word
@@ -102,7 +105,7 @@ class SupportNetwork:
         def write(model: Path, target: Path) -> None:
             bert_onnx.write_joint(model, lambda name, value: _changed(self._stored.weights, name, value), target)
 
-        onnx = exported(self._folder, self._cache_dir, self._precision, write, self._stored.version)
+        onnx = exported(self._folder, self._cache_dir, self._precision, write, f"{_FORMAT} {self._stored.version}")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(
@@ -122,33 +125,36 @@ class SupportNetwork:
         """The word-piece ids of a text, without special tokens; 3,200 and 3200 are written alike."""
         return list(self._tokenizer.encode(_GROUPED.sub("", text), add_special_tokens=False).ids)
 
-    def logits(self, source: Sequence[int], claims: Sequence[Sequence[int]], views: Array) -> Array:
-        """For each claim three logits: supported, contradicted, not said.
+    def read(self, source: Sequence[int]) -> Memory:
+        """A source's word-piece ids, at most `LONGEST_SOURCE` of them, read once for all claims about it."""
+        nothing = {
+            given.name: np.zeros([size if isinstance(size, int) else 0 for size in given.shape], np.float32)
+            for given in self._session.get_inputs()
+            if given.name.startswith("past.")
+        }
+        _, *present = self._session.run(None, _fed(source[:LONGEST_SOURCE], 0) | nothing)
+        return tuple(present)
+
+    def logits(self, memory: Memory, claim: Sequence[int], views: Array) -> Array:
+        """Three logits of a claim: supported, contradicted, not said.
 
         Args:
-            source: word-piece ids, at most `LONGEST_SOURCE` of them are read.
-            claims: word-piece ids of each claim, at most `LONGEST_CLAIM` are read.
-            views: what is known of each claim beforehand (claims x 9; `rag.verify.checker`).
+            memory: what `read` made of the source.
+            claim: word-piece ids, at most `LONGEST_CLAIM` are read.
+            views: what is known of the claim beforehand (9; `rag.verify.checker`).
         """
-        rows = [[_CLS, *source[:LONGEST_SOURCE], _SEP]] + [[_CLS, *claim[:LONGEST_CLAIM], _SEP] for claim in claims]
-        lengths = [len(row) for row in rows]
-        owner = np.repeat(np.arange(len(rows)), lengths)
-        tokens: Array = self._session.run(
-            ["tokens"],
-            {
-                "input_ids": np.concatenate([np.array(row, np.int64) for row in rows])[None],
-                "positions": np.concatenate([np.arange(length, dtype=np.int64) for length in lengths])[None],
-                "types": (owner > 0).astype(np.int64)[None],
-                "attention_mask": ((owner[:, None] == owner) | (owner == 0)).astype(np.int64)[None],
-            },
-        )[0][0]
-        starts = np.cumsum([0, *lengths])[1:-1]
-        means = np.add.reduceat(tokens, starts, axis=0) / np.array(lengths[1:])[:, None]
-        joined = np.concatenate([tokens[starts], means], axis=1)
+        past = {f"past.{layer}": kept for layer, kept in enumerate(memory)}
+        tokens: Array = self._session.run(["tokens"], _fed(claim[:LONGEST_CLAIM], 1) | past)[0][0]
+        joined = np.concatenate([tokens[0], tokens.mean(axis=0)])
         head = self._stored.weights
-        inner = np.tanh(joined @ head["head.inner.weight"].T + head["head.inner.bias"])
-        known = views @ head["head.views.weight"].T + head["head.views.bias"]
-        return np.asarray(inner @ head["head.outer.weight"].T + head["head.outer.bias"] + known, np.float32)
+        inner = np.tanh(head["head.inner.weight"] @ joined + head["head.inner.bias"])
+        known = head["head.views.weight"] @ views + head["head.views.bias"]
+        return np.asarray(head["head.outer.weight"] @ inner + head["head.outer.bias"] + known, np.float32)
+
+
+def _fed(pieces: Sequence[int], kind: int) -> dict[str, NDArray[np.int64]]:
+    ids = np.array([[_CLS, *pieces, _SEP]], np.int64)
+    return {"input_ids": ids, "types": np.full_like(ids, kind)}
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,11 @@ from rag.index.embed import Embedder, Vectors
 from rag.index.lexical import terms, words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
+from rag.verify.network import Memory
 from rag.verify.quantities import numbers
 
 # A source longer than this many characters is a document, not a quotation: only its beginning is looked at.
 LONGEST_SOURCE = 20_000
-# Word pieces of a long source that one encoder call sees.
-WINDOW = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A source's words, sentences and vectors (sentences x dimension, word pieces x dimension)."""
+    """A source's words, sentences and vectors (sentences x dimension, word pieces x dimension).
+
+    `memory` is what the checker's network has read of it, where it has one and the source is not too long for it.
+    """
 
     text: str
     words: tuple[str, ...]
@@ -40,26 +43,24 @@ class Prepared:
     sentences: tuple[Sentence, ...]
     sentence_vectors: Vectors
     tokens: Vectors
+    memory: Memory | None = None
 
 
-def prepare(source: str, embedder: Embedder) -> Prepared:
-    """Read a source once, to check many claims against it."""
-    stored = source[:LONGEST_SOURCE]
-    sentences = tuple(_sentence(stored, start, end) for start, end in split_sentences(stored))
-    text = readable(stored)
-    offsets = embedder.token_offsets(text)
-    windows = [
-        text[offsets[at][0] : offsets[min(at + WINDOW, len(offsets)) - 1][1]] for at in range(0, len(offsets), WINDOW)
+def prepare(sources: Sequence[str], embedder: Embedder) -> list[Prepared]:
+    """Read sources once, to check many claims against them; their sentences are encoded together."""
+    stored = [source[:LONGEST_SOURCE] for source in sources]
+    sentences = [tuple(_sentence(text, start, end) for start, end in split_sentences(text)) for text in stored]
+    places = [(row, at) for row, own in enumerate(sentences) for at in range(len(own))]
+    vectors = [np.empty((len(own), embedder.dimension), np.float32) for own in sentences]
+    nothing = np.empty((0, embedder.dimension), np.float32)
+    tokens = [[nothing] * max(len(own), 1) for own in sentences]
+    for place, vector, ((_, own),) in embedder.embed_parts([[sentences[row][at].text] for row, at in places]):
+        row, at = places[place]
+        vectors[row][at], tokens[row][at] = vector, own
+    return [
+        Prepared(text, tuple(words(said)), frozenset(terms(said)), own, vectors[row], np.concatenate(tokens[row]))
+        for row, (text, said, own) in enumerate(zip(stored, map(readable, stored), sentences, strict=True))
     ]
-    tokens = [vectors for _, vectors in embedder.embed_tokens(windows)]
-    return Prepared(
-        stored,
-        tuple(words(text)),
-        frozenset(terms(text)),
-        sentences,
-        embedder.embed([sentence.text for sentence in sentences]),
-        np.concatenate(tokens) if tokens else np.empty((0, embedder.dimension), np.float32),
-    )
 
 
 def _sentence(source: str, start: int, end: int) -> Sentence:

@@ -26,7 +26,13 @@ _ROUNDED = tuple(
         (r"under|below|(?:less|fewer|lower) than|nearly|almost|at most|up to|no more than|not quite", 0.6, 1.0),
     )
 )  # fmt: skip
-_SCALES = (1e3, 1e6, 1e9, 1e-3, 1e-6, 100.0, 0.01)  # thousands told as "k", millions as "M", shares as per cent
+_SCALE = re.compile(r"[\s-]?(?:(k|thousand)|(m|million)|(b|billion)|(t|trillion))\b", re.IGNORECASE)
+_UNITS = (
+    ("points", re.compile(r"\s?(?:percentage[- ]|%[- ]|absolute )?(?:points?\b|pp\b)", re.IGNORECASE)),
+    ("per cent", re.compile(r"\s?(?:%|(?:percent|per cent|pct)\b)", re.IGNORECASE)),
+    ("times", re.compile(r"\s?(?:x\b|×|times\b|-?fold\b)", re.IGNORECASE)),
+)
+_FACTOR = re.compile(r"\bfactors? of (?:\w+ )?$", re.IGNORECASE)
 _SEVERAL = 10  # numbers of one sentence among which one is looked for that follows from two
 
 
@@ -40,21 +46,55 @@ def numbers(text: str) -> frozenset[float]:
 def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
     """Figures of the claim, as written, that neither stand in the source nor follow from one of its sentences.
 
-    What follows: a rounding announced as one ("about 30" for 31.2, "more than 400" for 410), another scale, and the
-    difference, ratio or percentage of change of two figures of one sentence.
+    What follows: a rounding announced as one ("about 30" for 31.2, "more than 400" for 410), thousands told as "k" and
+    shares as per cent, and the difference, ratio or percentage of change of two figures of one sentence.
     """
-    given = [numbers(sentence) for sentence in sentences]
+    given = [numbers(sentence) | _scaled(sentence) for sentence in sentences]
     held = frozenset[float]().union(*given)
     found = []
     for match in NUMBER.finditer(claim):
-        value = _value(match[0])
-        if math.isnan(value) or value in held:
+        values = _values(claim, match)
+        if not values or values & held:
             continue
-        if not _rounds(value, held, claim[: match.start()].casefold()) and not any(
-            _follows(value, own) for own in given
+        if not any(
+            _rounds(value, held, claim[: match.start()].casefold())
+            or any(_follows(value, _unit(claim, match), own) for own in given)
+            for value in values
         ):
             found.append(match[0])
     return list(dict.fromkeys(found))
+
+
+def other_unit(claim: str, sentences: Sequence[str]) -> str | None:
+    """In what the claim gives a figure of the source another unit (per cent, points, times), or None."""
+    units: dict[float, set[str]] = {}
+    for sentence in sentences:
+        for match in NUMBER.finditer(sentence):
+            units.setdefault(_value(match[0]), set()).add(_unit(sentence, match))
+    for match in NUMBER.finditer(claim):
+        unit, known = _unit(claim, match), units.get(_value(match[0]), set())
+        if unit and known and not known & {unit, ""}:
+            return f"the claim says “{match[0]} {unit}” where the source says “{match[0]} {min(known)}”"
+    return None
+
+
+def _unit(text: str, match: re.Match[str]) -> str:
+    """Points, per cent, times, or nothing that is known."""
+    if _FACTOR.search(text[: match.start()]):
+        return "times"
+    return next((name for name, pattern in _UNITS if pattern.match(text, match.end())), "")
+
+
+def _scaled(text: str) -> frozenset[float]:
+    return frozenset[float]().union(*(_values(text, match) for match in NUMBER.finditer(text)))
+
+
+def _values(text: str, match: re.Match[str]) -> frozenset[float]:
+    """What a figure may stand for: 3.2 million is 3.2 and 3,200,000."""
+    value, scale = _value(match[0]), _SCALE.match(text, match.end())
+    if math.isnan(value):
+        return frozenset()
+    return frozenset({value, round(value * 1_000.0**scale.lastindex, 6)} if scale and scale.lastindex else {value})
 
 
 def _rounds(value: float, held: Iterable[float], before: str) -> bool:
@@ -64,10 +104,12 @@ def _rounds(value: float, held: Iterable[float], before: str) -> bool:
     )
 
 
-def _follows(value: float, given: Iterable[float]) -> bool:
+def _follows(value: float, unit: str, given: Iterable[float]) -> bool:
     own = sorted(given)[:_SEVERAL]
     for low in own:
-        if any(math.isclose(low * scale, value, rel_tol=1e-6) for scale in _SCALES):
+        if unit == "per cent" and 0 < low <= 20 and math.isclose(low * 100, value, rel_tol=1e-6):  # shares and factors
+            return True
+        if unit != "per cent" and math.isclose(low / 100, value, rel_tol=1e-6):
             return True
         if 0 < low < 100 and abs(100 - low - value) <= 0.06:  # what the rest is
             return True
