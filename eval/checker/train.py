@@ -12,13 +12,22 @@ import argparse
 import random
 import sys
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from eval.checker.data import TWINS_SET, Group, Part, groups, read_groups, read_human, read_twins, write_groups
+from eval.checker.data import (
+    OWN_SET,
+    TWINS_SET,
+    Group,
+    Part,
+    groups,
+    read_groups,
+    read_labelled,
+    write_groups,
+)
 from eval.checker.encoder import Encoder, reuse_kernels
 from eval.checker.frames import framed, read_frames
 from eval.checker.plan import Row, batches
@@ -65,8 +74,8 @@ def report(encoder: Encoder, made: Sequence[Group]) -> str:
     held_out = [group for group in made if group.part is not Part.TRAINING]
     for name, part in sorted({(group.set, group.part.value) for group in held_out}):
         own = [group for group in held_out if group.set == name and group.part.value == part]
-        every = 1 if name == TWINS_SET else max(1, sum(len(group.claims) for group in own) // REPORTED)
-        lines.append(f"{name} ({part}): {figures(encoder, own[::every], by_kind=name == TWINS_SET)}")
+        every = 1 if name in (TWINS_SET, OWN_SET) else max(1, sum(len(group.claims) for group in own) // REPORTED)
+        lines.append(f"{name} ({part}): {figures(encoder, own[::every], by_kind=name in (TWINS_SET, OWN_SET))}")
     return "\n".join(lines)
 
 
@@ -77,10 +86,16 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--corpora", type=Path, required=True, metavar="FOLDER", help="of BEIR corpora, one folder each"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where checkpoints are kept")
-    parser.add_argument("--pretrain-steps", type=int, default=1_500, help="batches of frames and edits (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="of the labelled claims (default: %(default)s)")
     parser.add_argument(
-        "--mixed", type=int, default=0, metavar="N", help="sources made of frames among the labelled claims (default: none)"
+        "--pretrain-steps", type=int, default=1_500, help="batches of frames and edits (default: %(default)s)"
+    )
+    parser.add_argument("--epochs", type=int, default=4, help="of the labelled claims (default: %(default)s)")
+    parser.add_argument(
+        "--mixed",
+        type=int,
+        default=2_000,
+        metavar="N",
+        help="sources made of frames among the labelled claims (default: %(default)s)",
     )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of every choice (default: %(default)s)")
@@ -99,7 +114,7 @@ def labelled(options: argparse.Namespace, embedder: Embedder) -> list[Group]:
     kept: Path = options.out / "groups.jsonl"
     if options.resume and kept.is_file():
         return read_groups(kept)
-    pairs = list(chain(read_twins(), read_human(options.human)))
+    pairs = list(read_labelled(options.human))
     made = groups(tqdm(pairs, "reading", unit=" claims"), embedder)
     write_groups(kept, made)
     return made
