@@ -27,7 +27,9 @@ FRAMES = Path(__file__).with_name("frames.jsonl")
 FRAMES_SET = "frames"
 _SLOT = re.compile(r"\{([A-Z])(\d)\}")
 _RANKED = "PIR"  # figures: the first is the largest
+_ALONE = 0.6  # of the sources are one sentence, about which more is claimed
 _MOST_FRAMES, _MOST_AROUND = 3, 4  # frames and other sentences of a source
+_MOST_ALONE, _MOST_AMONG = 5, 2  # claims of one side of a frame
 _KEPT_NAME = 0.5  # of the names of one frame that come again in the next
 
 
@@ -100,8 +102,9 @@ def framed(
         parts.setdefault(part_of_source(frame.id), []).append(frame)
     for number in range(count):
         own = parts[part_of_source(chance.choice(frames).id)]
-        chosen = chance.sample(own, min(len(own), chance.randint(1, _MOST_FRAMES) + 1))
-        source, told = tell(chosen[:-1], chosen[-1], _around(abstracts, chance), chance)
+        alone = chance.random() < _ALONE
+        chosen = chance.sample(own, min(len(own), 2 if alone else 1 + chance.randint(1, _MOST_FRAMES)))
+        source, told = tell(chosen[:-1], chosen[-1], [] if alone else _around(abstracts, chance), chance)
         claims = tuple(
             Claim(tuple(embedder.token_ids(text)[:CLAIM_PIECES]), NEUTRAL, 0.0, label, kind)
             for text, label, kind in told
@@ -121,8 +124,9 @@ def tell(
     """
     told = _Told(chance)
     sentences, claims = list(around), list[tuple[str, Label, str]]()
+    most = _MOST_AMONG if around or len(frames) > 1 else _MOST_ALONE
     for frame in frames:
-        sentence, found = _one(frame, told.filler(), chance)
+        sentence, found = _one(frame, told.filler(), most, chance)
         sentences.insert(chance.randint(0, len(sentences)), sentence)
         claims += found
     chance.shuffle(claims)
@@ -133,15 +137,16 @@ def tell(
     return " ".join(sentences), claims
 
 
-def _one(frame: Frame, fill: Callable[[str], str], chance: random.Random) -> tuple[str, list[tuple[str, Label, str]]]:
-    """A sentence that tells one side of a frame, and claims about it."""
+def _one(
+    frame: Frame, fill: Callable[[str], str], most: int, chance: random.Random
+) -> tuple[str, list[tuple[str, Label, str]]]:
+    """A sentence that tells one side of a frame, and claims about it, at most so many of either side."""
     is_a = chance.random() < 0.5
     side, rival = (frame.a, frame.b) if is_a else (frame.b, frame.a)
-    said, *others = chance.sample(side, 4)
-    found = [(fill(text), Label.SUPPORTED, frame.kind) for text in others[: chance.randint(1, 2)]]
-    found += [
-        (fill(text), Label.CONTRADICTED, frame.kind) for text in chance.sample(rival, chance.randint(1, len(found)))
-    ]
+    said, *others = chance.sample(side, most + 1)
+    supported, contradicted = chance.randint(1, most), chance.randint(1, most)
+    found = [(fill(text), Label.SUPPORTED, frame.kind) for text in others[:supported]]
+    found += [(fill(text), Label.CONTRADICTED, frame.kind) for text in chance.sample(rival, contradicted)]
     if is_a and chance.random() < 0.5:
         found.append((fill(chance.choice(frame.weaker)), Label.SUPPORTED, "weaker"))
     if is_a and chance.random() < 0.7:
