@@ -33,6 +33,25 @@ _UNITS = (
     ("times", re.compile(r"\s?(?:x\b|×|times\b|-?fold\b)", re.IGNORECASE)),
 )
 _FACTOR = re.compile(r"\bfactors? of (?:\w+ )?$", re.IGNORECASE)
+_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+_COUNTS = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+}
+_FRACTION = re.compile(rf"\b(?:({'|'.join(_COUNTS)})[ -])?({'|'.join(_PARTS)})s?\b", re.IGNORECASE)
+_ONE_IN = re.compile(
+    rf"\b({'|'.join(_COUNTS)}|\d+) (?:in|out of)(?: every)? ({'|'.join(_COUNTS)}|\d+)\b|\b(\d+)/(\d+)\b", re.IGNORECASE
+)
 _SEVERAL = 10  # numbers of one sentence among which one is looked for that follows from two
 
 
@@ -46,19 +65,24 @@ def numbers(text: str) -> frozenset[float]:
 def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
     """Figures of the claim, as written, that neither stand in the source nor follow from one of its sentences.
 
-    What follows: a rounding announced as one ("about 30" for 31.2, "more than 400" for 410), thousands told as "k" and
-    shares as per cent, and the difference, ratio or percentage of change of two figures of one sentence.
+    What follows: a rounding announced as one ("about 30" for 31.2, "more than 400" for 410), thousands told as "k", a
+    share told otherwise ("33%" for "a third"), the share of a figure, and the difference, ratio or percentage of change
+    of two figures of one sentence.
     """
     given = [numbers(sentence) | _scaled(sentence) for sentence in sentences]
+    shares = [_shares(sentence) for sentence in sentences]
     held = frozenset[float]().union(*given)
     found = []
     for match in NUMBER.finditer(claim):
-        values = _values(claim, match)
+        values, unit = _values(claim, match), _unit(claim, match)
         if not values or values & held:
             continue
         if not any(
             _rounds(value, held, claim[: match.start()].casefold())
-            or any(_follows(value, _unit(claim, match), own) for own in given)
+            or any(
+                _follows(value, unit, own) or _is_share(value, unit, parts, own)
+                for own, parts in zip(given, shares, strict=True)
+            )
             for value in values
         ):
             found.append(match[0])
@@ -83,6 +107,27 @@ def _unit(text: str, match: re.Match[str]) -> str:
     if _FACTOR.search(text[: match.start()]):
         return "times"
     return next((name for name, pattern in _UNITS if pattern.match(text, match.end())), "")
+
+
+def _shares(text: str) -> frozenset[float]:
+    """The shares of a whole that a text names, as per cent: "40%", "a third", "two in five", "1/200"."""
+    found = {_value(match[0]) for match in NUMBER.finditer(text) if _unit(text, match) == "per cent"}
+    for count, part in _FRACTION.findall(text):
+        found.add(100 * _COUNTS[(count or "a").casefold()] / _PARTS[part.casefold()])
+    for few, many, top, bottom in _ONE_IN.findall(text):
+        above, below = (_COUNTS.get(word.casefold()) or int(word) for word in (few or top, many or bottom))
+        if 0 < above < below:
+            found.add(100 * above / below)
+    return frozenset(found)
+
+
+def _is_share(value: float, unit: str, shares: Iterable[float], given: Iterable[float]) -> bool:
+    """Whether a figure is one of the shares, rounded, or that share of another figure."""
+    return any(
+        (unit == "per cent" and abs(share - value) <= min(0.7, 0.03 * value))
+        or any(whole > 20 and math.isclose(share * whole / 100, value, rel_tol=0.005) for whole in given)
+        for share in shares
+    )
 
 
 def _scaled(text: str) -> frozenset[float]:
