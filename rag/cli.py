@@ -104,7 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     kind = export.add_mutually_exclusive_group()
     for name in ("jsonl", "bibtex", "csv"):
         kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name)
-    command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
+    doctor = command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
+    doctor.add_argument("--verify", action="store_true", help="hold every index against the ledger, and mend it")
+    backup = command("backup", _backup, "copy the shelf into one file")
+    backup.add_argument("file", type=Path, metavar="FILE.zip")
+    restore = command("restore", _restore, "make a shelf of a backup")
+    restore.add_argument("file", type=Path, metavar="FILE.zip")
     command("eval", _eval, "score answers, retrieval and grounding offline", shelf=False)
     return parser
 
@@ -256,7 +261,39 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     lines, fine = doctor.report(settings().model_copy(update={"shelf": _folder(arguments)}))
     print("\n".join(lines))
-    return 0 if fine else 1
+    return 0 if fine and (not arguments.verify or _verified(arguments)) else 1
+
+
+def _verified(arguments: argparse.Namespace) -> bool:
+    from rag.config import settings
+    from rag.index import upkeep
+
+    health = upkeep.verify(_folder(arguments), settings())
+    for fault in health.faults:
+        print(f"fault       {fault}; restore a backup (attest restore), or ingest the sources into a new shelf")
+    for stale in health.stale:
+        print(f"mended      {stale}; made anew from the ledger")
+    if not (health.faults or health.stale):
+        print(f"verified    {health.papers} papers, {health.passages} passages: ledger and indexes agree")
+    return not health.faults
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from rag.config import settings
+    from rag.index import upkeep
+
+    papers = upkeep.backup(_folder(arguments), arguments.file, settings())
+    print(f"{papers} papers kept in {arguments.file}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from rag.config import settings
+    from rag.index import upkeep
+
+    papers = upkeep.restore(arguments.file, _folder(arguments), settings())
+    print(f"{papers} papers restored to {_folder(arguments)}")
+    return 0
 
 
 def _eval(arguments: argparse.Namespace) -> int:

@@ -122,6 +122,11 @@ class Ledger:
     def close(self) -> None:
         self._db.close()
 
+    def copy(self, target: Path) -> None:
+        """Write the ledger as it is now to another file."""
+        with contextlib.closing(sqlite3.connect(target)) as other:
+            self._db.backup(other)
+
     @property
     def revision(self) -> int:
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0])

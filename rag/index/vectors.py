@@ -76,6 +76,15 @@ class VectorStore:
     def count(self) -> int:
         return int(self._collection.count())
 
+    def holds(self, ids: Sequence[str], vectors: Vectors) -> bool:
+        """Whether these passages are stored with these vectors."""
+        found: Any = self._collection.get(ids=list(ids), include=["embeddings"])
+        rows = {key: row for row, key in enumerate(found["ids"])}
+        if len(rows) != len(ids):
+            return False
+        stored = np.asarray(found["embeddings"], np.float32)[[rows[key] for key in ids]]
+        return bool(np.allclose(stored, vectors, atol=1e-5))
+
     def upsert(self, passages: Sequence[tuple[Passage, Paper]], vectors: Vectors, texts: Sequence[str]) -> None:
         """Store passages by their ids; ones that are there are replaced (`add` would ignore them)."""
         for start in range(0, len(passages), MAX_BATCH):

@@ -1,0 +1,195 @@
+"""Looking after a shelf: whether everything agrees with the ledger, and copies that can be put back."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.errors import ShelfError
+from rag.index.columns import Columns
+from rag.index.ledger import Ledger
+from rag.index.lexical import LexicalIndex
+from rag.index.lock import ShelfLock
+from rag.index.shelf import REBUILD_BATCH, Shelf, open_ledger
+from rag.index.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from rag.config import Settings
+
+LEDGER = "ledger.sqlite"
+# Made from the ledger whenever they are missing, or good for one process only: no part of a backup.
+_DERIVED = frozenset(
+    ("chroma", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
+)
+_SHOWN = 5  # faults of one kind that are told
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was found: `stale` indexes, which were made anew from the ledger, and `faults` of the ledger itself, which only
+    a backup or the sources can mend."""
+
+    papers: int
+    passages: int
+    stale: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def verify(folder: Path, settings: Settings) -> Health:
+    """Hold every index against the ledger, record by record, and rebuild those that disagree.
+
+    Raises:
+        ShelfMissing, ShelfLocked, ShelfIncompatible: as `rag.index.shelf.Shelf`.
+    """
+    with open_ledger(folder, settings) as ledger:
+        faults = tuple(_faults(ledger, folder / LEDGER))
+        stale = () if faults else tuple(_stale(folder, ledger, settings))
+        papers, passages = ledger.count()
+    if stale:
+        (folder / "state.json").unlink(missing_ok=True)  # nothing is in step: opening makes all of it anew
+    if not faults:
+        Shelf(folder, settings).close()
+    return Health(papers, passages, stale, faults)
+
+
+def _faults(ledger: Ledger, path: Path) -> Iterator[str]:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        said = [row[0] for row in database.execute(f"PRAGMA integrity_check({_SHOWN})")]
+    finally:
+        database.close()
+    if said != ["ok"]:
+        yield from said
+        return
+    wrong = [
+        passage.id
+        for held, vectors in ledger.all_passages(REBUILD_BATCH)
+        for (passage, paper), vector in zip(held, vectors, strict=True)
+        if passage.id != f"{paper.id}:{passage.start}-{passage.end}"
+        or not 0 <= passage.start < passage.end <= len(paper.abstract)
+        or not np.isfinite(vector).all()
+    ]
+    if wrong:
+        yield f"{len(wrong)} passages do not fit their papers: {', '.join(wrong[:_SHOWN])}"
+
+
+def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
+    papers, passages = ledger.count()
+    numbers = list(ledger.numbers().values())
+    vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
+    try:
+        if vectors.damaged:
+            yield "the vectors in Chroma could not be opened"
+        elif vectors.count() != passages:
+            yield f"Chroma holds {vectors.count()} passages, the ledger {passages}"
+        elif not all(
+            vectors.holds([one.id for one, _ in held], own) for held, own in ledger.all_passages(REBUILD_BATCH)
+        ):
+            yield "Chroma holds other passages or vectors than the ledger"
+    finally:
+        vectors.close()
+    dimension = next((own.shape[1] for _, own in ledger.all_passages(1)), 1)
+    try:
+        columns = Columns(folder / "columns", dimension)
+        if len(columns) != papers or not all(
+            np.array_equal(
+                columns.passages([row])[0].ravel(), np.frombuffer(b"".join(one[0] for one in own), np.float32)
+            )
+            for row, own in enumerate(ledger.all_encoded())
+        ):
+            yield "the files of vectors hold others than the ledger"
+    except (OSError, ValueError) as error:
+        yield f"the files of vectors could not be read: {error}"
+    try:
+        if list(LexicalIndex.load(folder / "lexical.npz").ids) != numbers:
+            yield "the word index is of other papers"
+    except Exception as error:  # a damaged archive raises anything from zipfile to zlib
+        yield f"the word index could not be read: {error}"
+
+
+def backup(folder: Path, target: Path, settings: Settings) -> int:
+    """Copy what cannot be made anew - the ledger as of now, and what users left - into one zip file, whole or not at all.
+
+    Returns:
+        The number of papers in the copy.
+
+    Raises:
+        ShelfMissing, ShelfLocked: as `rag.index.shelf.Shelf`.
+        ShelfError: the file cannot be written, or is there already.
+    """
+    if target.exists():
+        raise ShelfError(f"{target} is there already", hint="give the backup another name")
+    part = target.with_name(f"{target.name}.part")
+    with open_ledger(folder, settings) as ledger, _written(part, target):
+        with (
+            tempfile.TemporaryDirectory(dir=target.parent) as held,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out,
+        ):
+            copy = Path(held) / LEDGER
+            ledger.copy(copy)
+            out.write(copy, LEDGER)
+            for path in sorted(folder.rglob("*")):
+                name = path.relative_to(folder)
+                if path.is_file() and name.parts[0] not in _DERIVED | {LEDGER} and path.suffix != ".part":
+                    out.write(path, name.as_posix())
+        return ledger.count()[0]
+
+
+def restore(source: Path, folder: Path, settings: Settings) -> int:
+    """Make a shelf of a backup; its indexes are made anew, and nothing is embedded again.
+
+    Returns:
+        The number of papers on the shelf.
+
+    Raises:
+        ShelfError: the folder is not empty, or the file is no whole backup.
+        ShelfIncompatible: the shelf was made by another model or a newer format.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ShelfError(f"{folder} is not empty", hint="give --shelf a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = ShelfLock(folder, settings.lock_wait)
+    try:
+        _unpack(source, folder)
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint="attest backup makes one") from error
+    finally:
+        lock.release()
+    with Shelf(folder, settings) as shelf:
+        return shelf.ledger.count()[0]
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    with zipfile.ZipFile(source) as archive:
+        names = archive.namelist()
+        if LEDGER not in names:
+            raise ValueError(f"it holds no {LEDGER}")
+        for name in sorted(names, key=LEDGER.__eq__):  # the ledger last: without it there is no shelf yet
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or path.parts[0] in _DERIVED:
+                raise ValueError(f"{name!r} does not belong in one")
+            archive.extract(name, folder)  # checks the sum of every file
+
+
+@contextlib.contextmanager
+def _written(part: Path, target: Path) -> Iterator[None]:
+    try:
+        yield
+        part.replace(target)
+    except OSError as error:
+        raise ShelfError(
+            f"{target} cannot be written: {error}", hint="is the disk full, or the folder read-only?"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
