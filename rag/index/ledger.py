@@ -122,6 +122,11 @@ class Ledger:
     def close(self) -> None:
         self._db.close()
 
+    def integrity(self, most: int) -> list[str]:
+        """At most so many things that SQLite finds wrong with the file."""
+        said = [str(row[0]) for row in self._db.execute(f"PRAGMA integrity_check({int(most)})")]
+        return [] if said == ["ok"] else said
+
     def copy(self, target: Path) -> None:
         """Write the ledger as it is now to another file."""
         with contextlib.closing(sqlite3.connect(target)) as other:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -51,7 +50,7 @@ def verify(folder: Path, settings: Settings) -> Health:
         ShelfMissing, ShelfLocked, ShelfIncompatible: as `rag.index.shelf.Shelf`.
     """
     with open_ledger(folder, settings) as ledger:
-        faults = tuple(_faults(ledger, folder / LEDGER))
+        faults = tuple(_faults(ledger))
         stale = () if faults else tuple(_stale(folder, ledger, settings))
         papers, passages = ledger.count()
     if stale:
@@ -61,13 +60,9 @@ def verify(folder: Path, settings: Settings) -> Health:
     return Health(papers, passages, stale, faults)
 
 
-def _faults(ledger: Ledger, path: Path) -> Iterator[str]:
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        said = [row[0] for row in database.execute(f"PRAGMA integrity_check({_SHOWN})")]
-    finally:
-        database.close()
-    if said != ["ok"]:
+def _faults(ledger: Ledger) -> Iterator[str]:
+    said = ledger.integrity(_SHOWN)
+    if said:
         yield from said
         return
     wrong = [
