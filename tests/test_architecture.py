@@ -22,7 +22,9 @@ ORDER = [
     {"rag.checking", "rag.cli", "app", "eval"},
 ]
 ROOMS = {
-    "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py"},
+    "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
+    "rispy": {"rag/ingest/ris.py"},
+    "yaml": {"rag/ingest/notes.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py", "rag/verify/network.py"},

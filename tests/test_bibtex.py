@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from rag import render
 from rag.errors import UsageError
+from rag.ingest.tex import detexed
 from rag.verify.bibtex import parse, read_bibliography
-from rag.verify.tex import detexed
 
 BIB = r"""
 % a remark

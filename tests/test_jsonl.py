@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingest import jsonl
-from rag.ingest.lines import read_lines
 from rag.types import Organization, Paper, Rejected, Source, paper_id
 
 ABSTRACT = "Owls sleep by day. We show that some of them only pretend to."
@@ -24,7 +23,7 @@ def read(*records: Any) -> list[Paper | Rejected]:
         item if isinstance(item, bytes) else (item if isinstance(item, str) else json.dumps(item)).encode()
         for item in records
     ]
-    return list(jsonl.read(read_lines(io.BufferedReader(io.BytesIO(b"\n".join(lines))), "r.jsonl"), "r.jsonl"))
+    return list(jsonl.read(io.BufferedReader(io.BytesIO(b"\n".join(lines))), "r.jsonl"))
 
 
 def paper(**fields: Any) -> Paper:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.ingest.merge import aliases, merge_papers
+from rag.ingest.match import aliases
+from rag.ingest.merge import merge_papers
 from rag.types import Organization, Paper, Source
 
 BARE = Paper("id", "Sleepy Owls", "Owls sleep. They hoot.")

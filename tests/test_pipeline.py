@@ -18,7 +18,7 @@ import pytest
 from rag.config import Settings
 from rag.errors import UsageError
 from rag.index.shelf import Shelf
-from rag.ingest import pipeline
+from rag.ingest import archives, pipeline
 from rag.ingest.pipeline import Progress, ingest
 from rag.types import IngestReport, Paper, Rejected
 
@@ -132,7 +132,7 @@ def test_changed_abstract_replaces_its_passages_alone(shelf: Shelf, pages: Path,
     assert counts(ingest(shelf, [pages])) == (0, 1, 2, 0, 0)
     after, otter = (
         passages(shelf),
-        shelf.ledger.resolve(next(p for _, p in shelf.ledger.all_papers() if p.title == "Otters at Work")),
+        next(p for _, p in shelf.ledger.all_papers() if p.title == "Otters at Work").id,
     )
     assert {key: value for key, value in after.items() if not key.startswith(otter)} == {
         key: value for key, value in before.items() if not key.startswith(otter)
@@ -254,8 +254,16 @@ class Fake:
         self.rejected: list[Rejected] = []
         self.fail = fail
 
-    def known(self, papers: Sequence[Paper]) -> list[Paper | None]:
-        return [self.held.get(paper.id) for paper in papers]
+    def begin(self) -> None:
+        self.taken: set[str] = set()
+
+    def take(self, ids: Sequence[str]) -> set[str]:
+        before = self.taken & set(ids)
+        self.taken |= set(ids)
+        return before
+
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+        return [(paper.id, self.held.get(paper.id)) for paper in papers]
 
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
         if self.fail:
@@ -270,7 +278,7 @@ class Fake:
 
 # --- what cannot be read ---
 
-NOT_PAPERS = "neither a saved Daily Papers page nor JSON lines"
+NOT_PAPERS = "no papers in a known format"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +297,7 @@ NOT_PAPERS = "neither a saved Daily Papers page nor JSON lines"
             [(13, "not UTF-8 text (byte 0xe9 at column 4)")],
         ),
         ("broken.jsonl", b'{"title": "A", "abs', [(1, "not JSON")]),
-        ("array.json", b'[{"title": "A", "abstract": "B"}]', [(1, NOT_PAPERS)]),
+        ("array.json", b'[[{"title": "A", "abstract": "B"}]]', [(1, NOT_PAPERS)]),
         (
             "mixed.jsonl",
             jsonl({"title": "X", "abstract": "Y."}).encode() + b'{"title": 5}\n[]\n',
@@ -523,7 +531,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch):
 
 def test_progress(pages: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pipeline, "BATCH", 16)
-    monkeypatch.setattr(pipeline, "HEAD", 512)
+    monkeypatch.setattr(archives, "HEAD", 512)
     for number in range(4):
         (pages / f"{number}.txt").write_text(
             page({f"Paper {number}.{n}": "It is so." for n in range(20)}), encoding="utf-8"
