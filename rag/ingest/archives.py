@@ -17,7 +17,7 @@ from rag.errors import IngestError
 from rag.ingest.lines import HEAD
 from rag.types import Rejected
 
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+GZIP, ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 # Text is packed to a fifth or tenth; a bomb of DEFLATE reaches a thousandth. Small files may be as repetitive as they like.
 LARGEST_RATIO = 200
 FREE = 50_000_000
@@ -45,14 +45,16 @@ class _Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = int(self._unpacked.readinto(buffer))
-        self._given += count
+        # Only what is ready: of a damaged archive, what comes before the damage is given and not lost with it.
+        given = self._unpacked.read1(len(buffer))
+        buffer[: len(given)] = given
+        self._given += len(given)
         if self._given > max(FREE, LARGEST_RATIO * self._packed()):
             raise IngestError(
                 f"unpacks to more than {LARGEST_RATIO} times its size, as no text does",
                 hint="unpack it yourself if it is sound",
             )
-        return count
+        return len(given)
 
 
 def opened(path: Path | None, name: str) -> Iterator[Member | Rejected]:
@@ -125,6 +127,8 @@ def _zipped(raw: io.BufferedReader[Any], name: str, done: Callable[[], int]) -> 
         names = {one.filename for one in members}
         if "[Content_Types].xml" in names or "mimetype" in names or "META-INF/MANIFEST.MF" in names:
             raise IngestError("a document of an office program, not text", hint="save it as text (UTF-8)")
+        if not members:
+            raise IngestError("an archive without files")
         if len(members) > MOST_MEMBERS:
             raise IngestError(f"an archive of {len(members):,} files; the most that are read are {MOST_MEMBERS:,}")
         for one in members:

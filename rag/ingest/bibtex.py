@@ -22,7 +22,7 @@ def looks_like(head: str) -> bool:
     """Whether the beginning of a file is that of BibTeX: an entry with a key, or a definition, at the start of a line."""
     return bool(
         re.search(
-            r"^\s*@\s*(?:\w+\s*[{(]\s*[^\s,{}()=\"]+\s*,|(?:string|preamble|comment)\s*[{(])",
+            r"^[ \t]*@[ \t]*(?:\w+\s*[{(]\s*[^\s,{}()=\"]+\s*,|(?:string|preamble|comment)\s*[{(])",
             head,
             re.MULTILINE | re.IGNORECASE,
         )
@@ -56,7 +56,7 @@ def _pieces(lines: Iterator[Line]) -> Iterator[tuple[int, str, str | None]]:
             held, begin, size, problem = [], line.number, 0, None
         elif not begin:
             continue
-        size += len(line.text)
+        size += len(line.text) + 1
         problem = problem or line.problem
         if size <= LARGEST_ENTRY:
             held.append(line.text)

@@ -94,7 +94,9 @@ def _closing(text: str, start: int) -> int:
 
     A value ends before what looks like the next entry: one missing brace must not swallow the file.
     """
-    stop = found.start() if (found := re.compile(r"\n\s*@\s*[A-Za-z]+\s*[{(]").search(text, start)) else len(text)
+    stop = (
+        found.start() if (found := re.compile(r"\n[ \t]*@[ \t]*[A-Za-z]+[ \t]*[{(]").search(text, start)) else len(text)
+    )
     depth = 0
     for brace in re.compile(r'\\.|[{}"]', re.DOTALL).finditer(text, start, stop):
         depth += {"{": 1, "}": -1}.get(brace[0], 0)

@@ -65,7 +65,7 @@ class _Listing:
 def looks_like(head: str) -> bool:
     """Whether the beginning of a file is that of a Daily Papers page."""
     return any(marker in head for marker in MARKERS) or bool(
-        re.search(r"^\s*•?\s*\d+ authors?\s*\n·", head, re.MULTILINE)
+        re.search(r"^[ \t]*(?:•[ \t]*)?\d+ authors?[ \t]*\r?\n·", head, re.MULTILINE)
     )
 
 

@@ -19,8 +19,10 @@ from rag.ingest.identifiers import identifiers, without_version
 from rag.ingest.repair import readable
 from rag.types import Paper, normalize_title, paper_id
 
-# Letters of a title's beginning and end that a block has: a slip leaves at least one of the two alone.
-BLOCK = 20
+# Letters of a title's beginning and end that a block has, of a long and of a short one: a slip leaves at least one of the
+# two alone. Titles about as long as `LONG` have both, for their lengths may differ.
+BLOCK, SHORT_BLOCK = 20, 8
+LONG, ABOUT = 48, 4
 LONGEST_HEAD = 40
 # Abstracts that share this much of the shorter one's words are of one paper; those of two share a quarter at most.
 SHARED = 0.6
@@ -61,7 +63,10 @@ def blocks(paper: Paper) -> list[str]:
     """The blocks of a paper's title: its beginning, its end, and what stands before its colon."""
     whole = squashed(paper.title)
     head, colon, _ = readable(paper.title).partition(":")
-    found = [f"begins:{whole[:BLOCK]}", f"ends:{whole[-BLOCK:]}"]
+    sizes = [
+        size for size, fits in ((BLOCK, len(whole) >= LONG - ABOUT), (SHORT_BLOCK, len(whole) < LONG + ABOUT)) if fits
+    ]
+    found = [f"{end}:{part}" for size in sizes for end, part in (("begins", whole[:size]), ("ends", whole[-size:]))]
     if 3 < len(name := squashed(head)) <= LONGEST_HEAD and (colon or name == whole):
         found.append(f"head:{name}")
     return found if whole else []

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from rag.ingest.fields import KEPT, LONGEST_ABSTRACT, displayed, make_paper
+from rag.ingest.fields import KEPT, LONGEST_ABSTRACT, displayed, make_paper, storable
 from rag.ingest.identifiers import identifiers
 from rag.ingest.lines import read_text
 from rag.ingest.table import people
@@ -21,7 +21,9 @@ LONGEST_NOTE = 2_000_000
 _FRONT = re.compile(r"\s*---[ \t]*\r?\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
 _HEADING = re.compile(r"(?:#{1,2}[ \t]+(?P<text>\S[^\n]*?)[ \t#]*|(?P<under>\S[^\n]*)\r?\n=+[ \t]*)(?:\r?\n|$)")
 _ABSTRACT = re.compile(
-    r"^(?:#{1,6}[ \t]*|\*\*|__)?(?:abstract|summary|tl;?dr)[ \t]*[:.]?(?:\*\*|__)?[ \t#]*:?[ \t]*(?:\r?\n|(?<=:)|(?<=: ))",
+    r"^(?:#{1,6}[ \t]+{0}[ \t#:]*$|(?:\*\*|__){0}[:.]?(?:\*\*|__)[:.]?|{0}:|{0}[ \t]*$)".replace(
+        "{0}", "(?:abstract|summary|tl;?dr)"
+    ),
     re.IGNORECASE | re.MULTILINE,
 )
 _NEXT_HEADING = re.compile(r"^(?:#{1,6}[ \t]+\S|[^\n]+\r?\n(?:=+|-{3,})[ \t]*$)", re.MULTILINE)
@@ -108,13 +110,13 @@ def _abstract(body: str, said: str) -> str:
     Raises:
         ValueError: there is no text, or more than an abstract's.
     """
-    if said:
+    if said := storable(said):
         return said
     found = _ABSTRACT.search(body)
     text = body[found.end() :] if found else body
     if found and (following := _NEXT_HEADING.search(text)):
         text = text[: following.start()]
-    if not text.strip():
+    if not (text := storable(text)):
         raise ValueError("a title and no text below it")
     if len(text) > LONGEST_ABSTRACT:
         raise ValueError(f"{len(text):,} characters below the title and no section called Abstract")

@@ -56,7 +56,7 @@ def _references(lines: Iterator[Line]) -> Iterator[tuple[int, str, str | None]]:
                 0,
                 None if tag == "TY" else "a line outside of any reference (TY  - to ER  -)",
             )
-        size, problem = size + len(line.text), problem or line.problem
+        size, problem = size + len(line.text) + 1, problem or line.problem
         if size > LARGEST_RECORD:
             problem = problem or f"a reference of more than {LARGEST_RECORD:,} characters"
         if size <= LARGEST_RECORD or not held:
