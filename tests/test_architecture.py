@@ -18,7 +18,7 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.doctor", "rag.terminal", "rag.findings"},
+    {"rag.render", "rag.export", "rag.doctor", "rag.terminal", "rag.findings"},
     {"rag.checking", "rag.cli", "app", "eval"},
 ]
 ROOMS = {

@@ -91,7 +91,7 @@ def test_archives_that_are_damaged_give_what_came_before(tmp_path):
     titles = {paper.title for paper in store.held.values()}
     assert {f"Paper {n}" for n in range(2_000)} <= titles
     assert 0 < sum(title.startswith("Zip") for title in titles) < 2_000
-    found = dict(reasons(report))
+    found = {name: reason for name, reason in reasons(report) if not reason.startswith("another abstract")}
     assert set(found) == {"a.gz", "b.gz", "c.gz", "d.zip", "a"}
     assert "End-of-file" in found["a.gz"] or "ended before" in found["a.gz"]
     assert "damaged" in found["d.zip"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rag.ingest import bibtex_entries
 from rag.ingest.bibtex_entries import BEGINS, Entry, Macros
-from rag.ingest.fields import KEPT, displayed, make_paper
+from rag.ingest.fields import KEPT, displayed, make_paper, one_line
 from rag.ingest.identifiers import identifiers
 from rag.ingest.lines import Line, read_lines
 from rag.ingest.tex import detexed
@@ -98,11 +98,7 @@ def _paper(entry: Entry, source: Source) -> Paper:
 
 def _name(person: str) -> str:
     """A name in the order people say it; one in braces is no person's, and stands as it is."""
-    return (
-        detexed(person)
-        if person.startswith("{") and person.endswith("}") and person.count("{") == 1
-        else displayed(detexed(person))
-    )
+    return one_line(detexed(person)) if bibtex_entries.in_braces(person) else displayed(detexed(person))
 
 
 def _date(year: str, month: str, day: str) -> str:

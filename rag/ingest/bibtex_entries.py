@@ -116,3 +116,8 @@ def people(names: str) -> list[str]:
         else:
             found[-1] += part
     return [person.strip() for person in found if person.strip() and person.strip() != "others"]
+
+
+def in_braces(text: str) -> bool:
+    """Whether one pair of braces holds all of a text."""
+    return text.startswith("{") and _closing(text, 0) == len(text)

@@ -15,10 +15,19 @@ _VERSION = re.compile(r"v\d+$")
 def identifiers(text: str) -> tuple[str | None, str | None]:
     """The arXiv id and the DOI that stand in a text; arXiv's own DOIs count as arXiv ids."""
     arxiv, doi = _ARXIV.search(text), _DOI.search(text)
-    named = doi[0].rstrip(".,;:)]'").casefold() if doi else None
+    named = _ended(doi[0]).casefold() if doi else None
     if named and named.startswith("10.48550/arxiv."):
         return without_version(named.removeprefix("10.48550/arxiv.")), None
     return (arxiv["id"] if arxiv else None), named
+
+
+def _ended(doi: str) -> str:
+    """A DOI without the marks of the sentence or brackets it stands in; brackets of its own stay."""
+    bare = doi.rstrip(".,;:'")
+    for opening, closing in ("()", "[]"):
+        while bare.endswith(closing) and bare.count(opening) < bare.count(closing):
+            bare = bare[:-1].rstrip(".,;:'")
+    return bare
 
 
 def without_version(arxiv_id: str) -> str:
