@@ -18,7 +18,7 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.export", "rag.doctor", "rag.terminal", "rag.findings"},
+    {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings"},
     {"rag.checking", "rag.cli", "app", "eval"},
 ]
 ROOMS = {
@@ -39,7 +39,7 @@ ROOMS = {
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},
     "gradio": {"app.py"},
-    "llama_index": {"rag/answer/llama_index_model.py", "eval/bench/peer_llama_index.py"},
+    "llama_index": {"rag/answer/llama_index_model.py", "rag/llama.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
     "transformers": {"rag/answer/transformers_model.py"},
     "torch": {
