@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,15 @@ _LLM = "language model that writes: openai:MODEL (an OpenAI-compatible endpoint)
 _STRICT = "remove sentences of the language model that their papers do not support"
 _BIB = "BibTeX file that citations refer to (default: those the draft names, or all beside it); may be repeated"
 _FAIL_ON = "exit 1 when a sentence is unsupported (or contradicted), contradicted or unchecked; commas part several"
+_EXPORTS = {
+    "jsonl": "one JSON object a line, everything that is known (default)",
+    "bibtex": "BibTeX, from metadata only",
+    "csv": "a table for a spreadsheet",
+    "ris": "RIS, for reference managers",
+    "markdown": "a reading list",
+}
+_ANSWER = "one answer instead (JSON of attest ask --json, or -): its text with its references, or in a format above its papers"
+_FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar or text"
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
 (`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
@@ -71,9 +80,11 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--shelf", type=Path, help="folder of the shelf (default: ATTEST_SHELF, or ./shelf)")
         return added
 
-    ingest = command("ingest", _ingest, "read saved pages and JSON lines into the shelf")
-    ingest.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, globs, or - for standard input")
-    ingest.add_argument("--format", default="auto", help="auto, daily-papers or jsonl")
+    ingest = command("ingest", _ingest, "read papers from files into the shelf")
+    ingest.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files (gzip and zip too), folders, globs, or - for standard input"
+    )
+    ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
     search = command("search", _search, "ranked papers with the matching sentence")
     search.add_argument("words")
@@ -100,10 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=7860)
     serve.add_argument("--llm", metavar="NAME", help=_LLM)
     serve.add_argument("--strict", action="store_true", default=None, help=_STRICT)
-    export = command("export", _export, "the papers of the shelf on standard output")
+    export = command("export", _export, "the papers of the shelf, or of one answer, on standard output")
     kind = export.add_mutually_exclusive_group()
-    for name in ("jsonl", "bibtex", "csv"):
-        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name)
+    for name, meaning in _EXPORTS.items():
+        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=meaning)
+    export.add_argument("--answer", type=Path, metavar="FILE", help=_ANSWER)
     doctor = command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
     doctor.add_argument("--verify", action="store_true", help="hold every index against the ledger, and mend it")
     backup = command("backup", _backup, "copy the shelf into one file")
@@ -141,6 +153,7 @@ def _folder(arguments: argparse.Namespace) -> Path:
 
 def _ingest(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
+    from rag.ingest.formats import KNOWN
 
     with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
         report = assistant.ingest(
@@ -148,18 +161,20 @@ def _ingest(arguments: argparse.Namespace) -> int:
         )
     for item in report.rejected:
         print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
+    if report.omitted:
+        print(f"... and {report.omitted:,} more", file=sys.stderr)
     print(summary(report, _folder(arguments)))
     if not report.read:
         raise IngestError(
             "nothing could be read",
-            hint="saved Daily Papers pages (text) and JSON lines with title and abstract are understood",
+            hint=f"what is understood: {KNOWN}",
         )
     return 0
 
 
 def summary(report: IngestReport, folder: Path) -> str:
     """The counts of an ingest on one line."""
-    rejected = f"{len(report.rejected)} rejected" + (
+    rejected = f"{len(report.rejected) + report.omitted} rejected" + (
         f" (kept in {folder / 'rejected.jsonl'})" if report.rejected else ""
     )
     return f"{report.read} read: {report.new} new, {report.updated} updated, {report.unchanged} unchanged, {report.merged} merged, {rejected}"
@@ -240,19 +255,40 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from rag import export
     from rag.config import settings
     from rag.index.shelf import open_ledger
 
     with open_ledger(_folder(arguments), settings()) as ledger:
-        papers = (paper for _, paper in ledger.all_papers())
-        if arguments.kind == "bibtex":
-            print(render.to_bibtex(papers))
-        elif arguments.kind == "csv":
-            print(render.to_csv(papers), end="")
-        else:
-            for line in render.to_jsonl(papers):
-                print(line)
+        if arguments.answer is None:
+            _write(export.WRITERS[arguments.kind or "jsonl"](paper for _, paper in ledger.all_papers()), arguments.kind)
+            return 0
+        text, stated = export.read_citations(_text_of(arguments.answer))
+        known = ledger.papers([key for key, _ in stated])
+    citations = [export.to_citation(one, known.get(key)) for key, one in stated]
+    if gone := [one.paper.title for one in citations if one.paper.id not in known]:
+        print(f"attest: not on this shelf, so told as the answer has them: {'; '.join(gone)}", file=sys.stderr)
+    papers = {one.paper.id: one.paper for one in citations}
+    if arguments.kind in (None, "markdown"):
+        _write(export.to_references(text, citations), "markdown")
+    else:
+        _write(export.WRITERS[arguments.kind](papers.values()), arguments.kind)
     return 0
+
+
+def _write(parts: Iterable[str], kind: str | None) -> None:
+    """Each part on lines of its own; entries of BibTeX and RIS are parted by an empty line, and CSV brings its line ends."""
+    between = {"csv": "", "bibtex": "\n\n", "ris": "\n\n"}.get(kind or "", "\n")
+    for at, part in enumerate(parts):
+        sys.stdout.write(f"{between if at else ''}{part}")
+    sys.stdout.write("" if kind == "csv" else "\n")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

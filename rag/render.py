@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import itertools
 import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote
 
 from rag.ingest.repair import readable
-from rag.types import Answer, Citation, Evidence, Paper, Sentence, Verdict
+from rag.types import Answer, Citation, Evidence, Sentence, Verdict
 
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.CONTRADICTED: "✗", Verdict.UNSUPPORTED: "?", Verdict.UNCHECKED: "·"}
 COLORS = {Verdict.SUPPORTED: "32", Verdict.CONTRADICTED: "31", Verdict.UNSUPPORTED: "33", Verdict.UNCHECKED: "2"}
@@ -167,93 +164,20 @@ def to_markdown(answer: Answer) -> str:
         f"[{citation.number}] {escaped(citation.paper.title)}{f' ({citation.paper.year})' if citation.paper.year else ''}: > {escaped(readable(citation.quote))}"
         for citation in answer.citations
     ]
-    lines = [
+    return "\n\n".join([literal(answer.text), *notes])
+
+
+def literal(text: str) -> str:
+    """An answer's text as Markdown that shows it; rows of its tables stay rows."""
+    return "\n".join(
         f"| {' | '.join(escaped(cell.strip()) for cell in line.strip('| ').split(' | '))} |"
         if line.startswith("| ")
         else escaped(line)
-        for line in answer.text.split("\n")
-    ]
-    return "\n\n".join(["\n".join(lines), *notes])
+        for line in text.split("\n")
+    )
 
 
 def escaped(text: str) -> str:
     """Characters that Markdown or HTML would act on, made literal; citation markers stay as they are."""
     literal = re.sub(r"([\\`*_#~|!])", r"\\\1", html.escape(text, quote=False))
     return re.sub(r"\[(?!\d+\])|(?<!\d)\](?=\()|(?<=\])[(:]", lambda found: "\\" + found[0], literal)
-
-
-def to_bibtex(papers: Iterable[Paper]) -> str:
-    """One @misc entry a paper, from metadata only."""
-    entries = []
-    for paper in papers:
-        fields = {
-            "title": _tex(paper.title),
-            "author": " and ".join(map(_tex, paper.authors)),
-            "year": str(paper.year or ""),
-            "month": paper.date[5:7] if paper.date else "",
-            "doi": _address(paper.doi or ""),
-            "eprint": _address(paper.arxiv_id or ""),
-            "url": _address(paper.url or ""),
-        }
-        body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
-        entries.append(f"@misc{{{paper.id},\n{body}\n}}")
-    return "\n\n".join(entries)
-
-
-def _tex(text: str) -> str:
-    # BibTeX counts the braces of \{ and \} too, so they get names.
-    escapes = {
-        "\\": r"\textbackslash{}",
-        "{": r"\textbraceleft{}",
-        "}": r"\textbraceright{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return re.sub(r"[\\{}~^&%$#_]", lambda found: escapes.get(found[0], f"\\{found[0]}"), readable(text))
-
-
-def _address(text: str) -> str:
-    """As it is, for styles print these fields verbatim; what would end the field is percent-encoded."""
-    return re.sub(r"[\\{}\s]", lambda found: quote(found[0]), text)
-
-
-def to_jsonl(papers: Iterable[Paper]) -> Iterable[str]:
-    """One JSON object a paper, as `attest ingest` reads it."""
-    for paper in papers:
-        yield json.dumps(paper.to_dict(), ensure_ascii=False)
-
-
-CSV_FIELDS = (
-    "id",
-    "title",
-    "date",
-    "year",
-    "year_inferred",
-    "author_count",
-    "authors",
-    "organization",
-    "comment_count",
-    "url",
-    "arxiv_id",
-    "doi",
-    "abstract",
-)
-
-
-def to_csv(papers: Iterable[Paper]) -> str:
-    """A table with one row a paper. A cell that a spreadsheet would take for a formula gets a quote before it."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(CSV_FIELDS)
-    for paper in papers:
-        row = {
-            **paper.to_dict(),
-            "authors": "; ".join(paper.authors),
-            "organization": paper.organization.name if paper.organization else None,
-        }
-        writer.writerow(["" if row[name] is None else _cell(str(row[name])) for name in CSV_FIELDS])
-    return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

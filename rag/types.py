@@ -54,7 +54,10 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper. `date` is ISO or None; `year_inferred` says that the page gave no year."""
+    """One paper. `date` is ISO or None; `year_inferred` says that the page gave no year.
+
+    `provenance` names the fields that another source than the first gave, each with that source.
+    """
 
     id: str
     title: str
@@ -70,9 +73,10 @@ class Paper:
     arxiv_id: str | None = None
     doi: str | None = None
     sources: tuple[Source, ...] = ()
+    provenance: tuple[tuple[str, Source], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "provenance": {field: asdict(source) for field, source in self.provenance}}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Paper:
@@ -84,6 +88,9 @@ class Paper:
                 "authors": tuple(data.get("authors") or ()),
                 "organization": Organization(**organization) if organization else None,
                 "sources": tuple(Source(**source) for source in data.get("sources") or ()),
+                "provenance": tuple(
+                    (field, Source(**source)) for field, source in (data.get("provenance") or {}).items()
+                ),
             }
         )
 
@@ -111,7 +118,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """Counts of one ingest. `read` = new + updated + unchanged + merged."""
+    """Counts of one ingest. `read` = new + updated + unchanged + merged.
+
+    `rejected` are the first records that could not be read; `omitted` counts those after them, which only the shelf's
+    `rejected.jsonl` names.
+    """
 
     read: int = 0
     new: int = 0
@@ -119,6 +130,7 @@ class IngestReport:
     unchanged: int = 0
     merged: int = 0
     rejected: tuple[Rejected, ...] = ()
+    omitted: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

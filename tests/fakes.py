@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -19,7 +20,8 @@ from rag import Assistant
 from rag.answer.language_model import Finish, Message, Piece
 from rag.config import Settings
 from rag.index.embed import Embedder
-from rag.types import Paper, paper_id
+from rag.ingest.lines import HEAD
+from rag.types import Paper, Rejected, paper_id
 from rag.verify.checker import Checker
 
 
@@ -222,3 +224,15 @@ def rest_of(terminal: int) -> bytes:
             text += os.read(terminal, 10_000)
         except OSError:  # the other end was closed
             return text
+
+
+def read_source(reader: Any, raw: str | bytes, **more: Any) -> tuple[list[Paper], list[Rejected]]:
+    """What a format's module reads of a file with this content, whose name is `f`."""
+    stream = io.BufferedReader(io.BytesIO(raw.encode() if isinstance(raw, str) else raw), HEAD)
+    items = list(reader.read(stream, "f", **more))
+    return [item for item in items if isinstance(item, Paper)], [item for item in items if isinstance(item, Rejected)]
+
+
+def where(rejected: Iterable[Rejected]) -> list[tuple[int, str]]:
+    """Line and reason of what was rejected."""
+    return [(item.line, item.reason) for item in rejected]

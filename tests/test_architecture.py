@@ -18,11 +18,13 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.doctor", "rag.terminal", "rag.findings"},
+    {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings"},
     {"rag.checking", "rag.cli", "app", "eval"},
 ]
 ROOMS = {
-    "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py"},
+    "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
+    "rispy": {"rag/ingest/ris.py"},
+    "yaml": {"rag/ingest/notes.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py", "rag/verify/network.py"},
@@ -37,7 +39,7 @@ ROOMS = {
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},
     "gradio": {"app.py"},
-    "llama_index": {"rag/answer/llama_index_model.py", "eval/bench/peer_llama_index.py"},
+    "llama_index": {"rag/answer/llama_index_model.py", "rag/llama.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
     "transformers": {"rag/answer/transformers_model.py"},
     "torch": {

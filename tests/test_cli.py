@@ -81,7 +81,7 @@ def test_abstaining_is_exit_3(shelf):
         ([], 2, "COMMAND"),
         (["check", "/nonexistent.md"], 2, "cannot be read"),
         (["ingest", "/nonexistent.txt"], 1, "no such file"),
-        (["ingest", ".", "--format", "bibtex"], 2, "unknown format"),
+        (["ingest", ".", "--format", "docx"], 2, "formats: auto, daily-papers"),
         (["eval", "nonsense"], 2, "unknown suite"),
     ],
 )
@@ -122,6 +122,45 @@ def test_exports_read_back(shelf, tmp_path):
     rows = list(csv.DictReader(io.StringIO(attest("export", "--csv", "--shelf", shelf).stdout)))
     assert [row["year"] for row in rows] == ["2021", "2024"]
     assert attest("export", "--bibtex", "--shelf", shelf).stdout.count("@misc{") == 2
+
+
+def test_every_format_for_reference_managers_and_people(shelf):
+    ris = attest("export", "--ris", "--shelf", shelf).stdout
+    assert ris.count("TY  - GEN\n") == ris.count("ER  - \n") == 2
+    assert (
+        "\n- [ ] Heron: Sorting in Linear Time. A. Bird. 2021-05-04."
+        in attest("export", "--markdown", "--shelf", shelf).stdout
+    )
+
+
+def test_one_answer_with_its_references(shelf, tmp_path):
+    asked = attest("ask", "what does Heron sort?", "--json", "--shelf", shelf)
+    (tmp_path / "answer.json").write_text(asked.stdout, encoding="utf-8")
+    told = attest("export", "--answer", tmp_path / "answer.json", "--shelf", shelf)
+    assert told.returncode == 0, told.stderr
+    assert "\n## References\n\n1. Heron: Sorting in Linear Time. A. Bird. 2021-05-04.\n   > " in told.stdout
+    assert (
+        attest("export", "--answer", "-", "--bibtex", "--shelf", shelf, stdin=asked.stdout).stdout.count("@misc{") == 1
+    )
+    other = attest("export", "--answer", tmp_path / "answer.json", "--csv", "--shelf", tmp_path / "none")
+    assert (other.returncode, other.stdout) == (4, "")
+    broken = attest("export", "--answer", "-", "--shelf", shelf, stdin="{}")
+    assert broken.returncode == 2
+    assert "attest ask" in broken.stderr
+
+
+def test_a_bibliography_enriches_the_shelf_and_packed_files_are_read(tmp_path):
+    import gzip
+
+    (tmp_path / "page.jsonl.gz").write_bytes(gzip.compress(PAGE.encode()))
+    (tmp_path / "refs.bib").write_text(
+        "@article{h, title={{Heron}: Sorting in Linear Time}, doi={10.1234/h}}\n@misc{x, title={Unknown}}"
+    )
+    done = attest("ingest", "page.jsonl.gz", "refs.bib", "--shelf", "s", cwd=tmp_path)
+    assert done.stdout.startswith("3 read: 2 new, 0 updated, 0 unchanged, 1 merged, 1 rejected")
+    assert "refs.bib:2: no abstract, and no paper on the shelf to add it to" in done.stderr
+    rows = [json.loads(line) for line in attest("export", "--shelf", "s", cwd=tmp_path).stdout.splitlines()]
+    assert (rows[0]["doi"], rows[0]["provenance"]["doi"]["file"]) == ("10.1234/h", "refs.bib")
 
 
 def test_check_a_draft(shelf, tmp_path):

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingest import daily_papers
-from rag.ingest.lines import read_lines
 from rag.ingest.merge import merge_papers
 from rag.types import Organization, Paper, Rejected, Source
 
@@ -31,7 +30,7 @@ def listing(title: str, abstract: str, who: str = "  • 6 authors", when: str =
 
 def read(page: str | bytes, year: int | None = None) -> tuple[list[Paper], list[Rejected]]:
     raw = page.encode() if isinstance(page, str) else page
-    items = list(daily_papers.read(read_lines(io.BufferedReader(io.BytesIO(raw)), "p.txt"), "p.txt", year))
+    items = list(daily_papers.read(io.BufferedReader(io.BytesIO(raw)), "p.txt", year))
     return [x for x in items if isinstance(x, Paper)], [x for x in items if isinstance(x, Rejected)]
 
 

@@ -66,7 +66,7 @@ def test_every_title_of_the_shelf_is_found_in_every_form(library, form):
     ],
 )
 def test_free_text(library, text, title):
-    from rag.verify.references import identifiers
+    from rag.ingest.identifiers import identifiers
 
     arxiv_id, doi = identifiers(text)
     assert found(library, Reference("1", text, arxiv_id=arxiv_id, doi=doi)) == title

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.ingest.merge import aliases, merge_papers
+from rag.ingest.match import aliases
+from rag.ingest.merge import merge_papers, update_paper
 from rag.types import Organization, Paper, Source
 
 BARE = Paper("id", "Sleepy Owls", "Owls sleep. They hoot.")
@@ -120,3 +121,35 @@ def test_merging_again_changes_nothing(kept: Paper, other: Paper):
         assert getattr(merged, field) in (getattr(kept, field), getattr(other, field))
         assert (getattr(merged, field) is None) == (getattr(kept, field) is getattr(other, field) is None)
     assert merged.date is None or merged.year == int(merged.date[:4])
+
+
+def test_every_field_says_where_it_came_from():
+    page, refs, again = Source("page.txt", 3), Source("refs.bib", 7), Source("new.jsonl", 1)
+    known = merge_papers(
+        replace(BARE, sources=(page,), year=2023),
+        replace(BARE, sources=(refs,), year=2020, doi="10.1/x", authors=("Ada",)),
+    )
+    assert known.provenance == (("authors", refs), ("doi", refs))
+    after = update_paper(known, replace(BARE, sources=(again,), year=2024, doi="10.1/x", url="u"))
+    assert (after.year, dict(after.provenance)) == (2024, {"year": again, "authors": refs, "url": again, "doi": refs})
+    assert Paper.from_dict(after.to_dict()) == after
+    assert after.to_dict()["provenance"]["doi"] == {"file": "refs.bib", "position": 7}
+
+
+def test_references_without_abstracts_add_to_a_paper_and_take_nothing():
+    known = replace(FULL, sources=(Source("a", 1),), doi=None)
+    after = update_paper(known, Paper("other", "{SLEEPY} owls", "", doi="10.1/x", sources=(Source("b", 1),)))
+    assert (after.id, after.title, after.abstract, after.doi) == (known.id, known.title, known.abstract, "10.1/x")
+
+
+@given(DATED, DATED, DATED)
+def test_provenance_names_a_source_that_says_so(first: Paper, second: Paper, third: Paper):
+    records = {
+        Source("abc"[at], 1): replace(one, sources=(Source("abc"[at], 1),))
+        for at, one in enumerate((first, second, third))
+    }
+    one, two, three = records.values()
+    merged = update_paper(merge_papers(one, two), three)
+    for name, source in merged.provenance:
+        assert source != merged.sources[0]
+        assert getattr(records[source], name) == getattr(merged, name)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from rag.config import Settings
 from rag.errors import UsageError
 from rag.index.shelf import Shelf
-from rag.ingest import pipeline
+from rag.ingest import archives, pipeline
 from rag.ingest.pipeline import Progress, ingest
 from rag.types import IngestReport, Paper, Rejected
 
@@ -132,7 +133,7 @@ def test_changed_abstract_replaces_its_passages_alone(shelf: Shelf, pages: Path,
     assert counts(ingest(shelf, [pages])) == (0, 1, 2, 0, 0)
     after, otter = (
         passages(shelf),
-        shelf.ledger.resolve(next(p for _, p in shelf.ledger.all_papers() if p.title == "Otters at Work")),
+        next(p for _, p in shelf.ledger.all_papers() if p.title == "Otters at Work").id,
     )
     assert {key: value for key, value in after.items() if not key.startswith(otter)} == {
         key: value for key, value in before.items() if not key.startswith(otter)
@@ -254,8 +255,16 @@ class Fake:
         self.rejected: list[Rejected] = []
         self.fail = fail
 
-    def known(self, papers: Sequence[Paper]) -> list[Paper | None]:
-        return [self.held.get(paper.id) for paper in papers]
+    def begin(self) -> None:
+        self.taken: set[str] = set()
+
+    def take(self, ids: Sequence[str]) -> set[str]:
+        before = self.taken & set(ids)
+        self.taken |= set(ids)
+        return before
+
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+        return [(paper.id, self.held.get(paper.id)) for paper in papers]
 
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
         if self.fail:
@@ -270,7 +279,7 @@ class Fake:
 
 # --- what cannot be read ---
 
-NOT_PAPERS = "neither a saved Daily Papers page nor JSON lines"
+NOT_PAPERS = "no papers in a known format"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +298,7 @@ NOT_PAPERS = "neither a saved Daily Papers page nor JSON lines"
             [(13, "not UTF-8 text (byte 0xe9 at column 4)")],
         ),
         ("broken.jsonl", b'{"title": "A", "abs', [(1, "not JSON")]),
-        ("array.json", b'[{"title": "A", "abstract": "B"}]', [(1, NOT_PAPERS)]),
+        ("array.json", b'[[{"title": "A", "abstract": "B"}]]', [(1, NOT_PAPERS)]),
         (
             "mixed.jsonl",
             jsonl({"title": "X", "abstract": "Y."}).encode() + b'{"title": 5}\n[]\n',
@@ -523,7 +532,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch):
 
 def test_progress(pages: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pipeline, "BATCH", 16)
-    monkeypatch.setattr(pipeline, "HEAD", 512)
+    monkeypatch.setattr(archives, "HEAD", 512)
     for number in range(4):
         (pages / f"{number}.txt").write_text(
             page({f"Paper {number}.{n}": "It is so." for n in range(20)}), encoding="utf-8"
@@ -623,3 +632,111 @@ def interrupted(action: Callable[..., Any], late: bool) -> Callable[..., Any]:
         raise KeyboardInterrupt
 
     return stop
+
+
+# --- several formats into one shelf ---
+
+OWLS = "Owls sleep by day, as everybody knows. We show that some of them only pretend to, in twelve heated barns."
+
+
+def test_one_paper_in_six_formats_is_one_record_that_says_where_each_field_came_from(
+    tmp_path: Path, settings: Settings
+):
+    sources = {
+        "a.jsonl": jsonl({"title": "Sleepy Owls", "abstract": OWLS}),
+        "b.bib": "@article{x, title={{S}leepy {O}wls}, author={Bird, Ann}, doi={10.1234/OWL}}",
+        "c.ris": "TY  - JOUR\nTI  - Sleepy owls.\nDO  - 10.1234/owl\nPY  - 2024\nER  - \n",
+        "d.csv": f'Title,Abstract,arXiv ID,DOI\nSleepy Owls (v2),"{OWLS}",2401.00001v2,10.1234/owl\n',
+        "e.json": json.dumps({"data": [{"paperId": "p", "title": "Owls, Sleepy", "externalIds": {"ArXiv": "2401.00001"}, "url": "http://e.example", "abstract": OWLS}]}),
+        "f.jsonl": jsonl({"title": "Sleepy Owls Part 2", "abstract": OWLS, "arxiv_id": "2401.00002"}),
+    }  # fmt: skip
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+    with Shelf(tmp_path / "shelf", settings, create=True) as shelf:
+        report = ingest(shelf, [tmp_path / name for name in sources])
+        assert counts(report) == (2, 0, 0, 4, 0)
+        owls, sibling = (paper for _, paper in shelf.ledger.all_papers())
+        assert (owls.title, owls.doi, owls.arxiv_id, owls.year, owls.authors, owls.url) == (
+            "Sleepy Owls", "10.1234/owl", "2401.00001", 2024, ("Ann Bird",), "http://e.example",
+        )  # fmt: skip
+        assert {field: Path(source.file).name for field, source in owls.provenance} == {
+            "authors": "b.bib", "author_count": "b.bib", "doi": "b.bib", "year": "c.ris", "arxiv_id": "d.csv", "url": "e.json",
+        }  # fmt: skip
+        assert (sibling.title, sibling.provenance) == ("Sleepy Owls Part 2", ())
+        revision = shelf.ledger.revision
+        again = ingest(shelf, [tmp_path / name for name in sources])
+        assert (again.new, again.updated, shelf.ledger.revision) == (0, 0, revision)
+
+
+@pytest.mark.parametrize("batch", [1, 256])
+def test_two_papers_of_one_title_are_two(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, batch: int
+):
+    monkeypatch.setattr(pipeline, "BATCH", batch)
+    (tmp_path / "a.jsonl").write_text(
+        jsonl(
+            {"title": "Owls", "abstract": OWLS, "authors": ["Ann Bird"]},
+            {"title": "Owls", "abstract": "Bees sort pollen by colour faster than machines.", "authors": ["Cy Fox"]},
+        )
+    )
+    with Shelf(tmp_path / "shelf", settings, create=True) as shelf:
+        assert counts(ingest(shelf, [tmp_path / "a.jsonl"])) == (2, 0, 0, 0, 0)
+        assert counts(ingest(shelf, [tmp_path / "a.jsonl"])) == (0, 0, 2, 0, 0)
+        assert len(set(shelf.ledger.titles())) == 2
+
+
+def test_a_reference_without_abstract_needs_a_paper_to_add_to(tmp_path: Path, settings: Settings):
+    (tmp_path / "refs.bib").write_text("@misc{a, title={Sleepy Owls}, year=2024}\n@misc{b, title={Unknown Bees}}\n")
+    (tmp_path / "z.jsonl").write_text(jsonl({"title": "Sleepy Owls", "abstract": OWLS}))
+    with Shelf(tmp_path / "shelf", settings, create=True) as shelf:
+        report = ingest(shelf, [tmp_path / "refs.bib", tmp_path / "z.jsonl"])  # in one run the order does not matter
+        assert counts(report) == (1, 0, 0, 1, 1)
+        assert report.rejected[0].reason == "no abstract, and no paper on the shelf to add it to: 'Unknown Bees'"
+        assert next(paper.year for _, paper in shelf.ledger.all_papers()) == 2024
+
+
+def test_a_shelf_from_before_there_were_blocks(tmp_path: Path, settings: Settings):
+    (tmp_path / "a.jsonl").write_text(jsonl({"title": "Pre-Training of Owls", "abstract": OWLS}))
+    (tmp_path / "b.jsonl").write_text(jsonl({"title": "Pretraining of Owls", "abstract": OWLS, "year": 2024}))
+    with Shelf(tmp_path / "shelf", settings, create=True) as shelf:
+        ingest(shelf, [tmp_path / "a.jsonl"])
+        shelf.ledger._db.execute("DELETE FROM blocks")
+    with Shelf(tmp_path / "shelf", settings) as shelf:
+        assert counts(ingest(shelf, [tmp_path / "b.jsonl"])) == (0, 1, 0, 0, 0)
+
+
+class Forgetful(Fake):
+    """Keeps nothing, so that only what the pipeline holds is measured."""
+
+    def begin(self) -> None: ...
+
+    def take(self, ids: Sequence[str]) -> set[str]:
+        return set()
+
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+        return [(paper.id, None) for paper in papers]
+
+    def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None: ...
+    def reject(self, rejected: Sequence[Rejected]) -> None: ...
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_memory_does_not_grow_with_the_input(tmp_path: Path, broken: bool):
+    def peak(count: int) -> int:
+        source = tmp_path / f"{count}.jsonl"
+        with source.open("w") as out:
+            for n in range(count):
+                out.write(
+                    "{oops " + "x" * 400 + "\n"
+                    if broken
+                    else jsonl({"title": f"Owl {n} of {n}", "abstract": f"It hoots. {n} " * 20})
+                )
+        tracemalloc.start()
+        report = ingest(Forgetful(), [source])
+        assert (len(report.rejected) + report.omitted if broken else report.new) == count
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(50)
+    assert peak(2_400) < 1.3 * peak(600)

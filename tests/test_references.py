@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.ingest.identifiers import identifiers
 from rag.verify.markers import Key
-from rag.verify.references import SHELF, Reference, References, identifiers, read_list
+from rag.verify.references import SHELF, Reference, References, read_list
 
 
 def labels(text):

@@ -1,8 +1,6 @@
 """Nothing in a paper may drive a terminal, a page, a spreadsheet or BibTeX."""
 
-import csv
 import html
-import io
 import json
 import re
 from dataclasses import replace
@@ -185,55 +183,6 @@ def test_markdown_shows_what_it_does_not_obey():
     assert "".join(child.content for child in inline.children) == text
 
 
-@given(TEXT | st.text(alphabet="{}\\$~^%&#_ab"), TEXT)
-def test_bibtex_braces_balance(title, name):
-    paper = Paper(
-        "p",
-        title,
-        "a",
-        authors=(name,),
-        date="2024-05-06",
-        year=2024,
-        url=f"http://e.example/{name}",
-        doi=title,
-        arxiv_id=name,
-    )
-    depth = 0
-    for character in render.to_bibtex([paper]):  # BibTeX counts braces whether or not a backslash is before them
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        assert depth >= 0
-    assert depth == 0
-
-
-def test_bibtex():
-    paper = Paper(
-        "0a", r"A {B} at 5% & $x_1$", "a", date="2024-05-06", year=2024, authors=("Ann Owl", "Bo_Bee"),
-        url="https://e.example/~a_b?c=1%20&d#e", doi="10.1/a_b", arxiv_id="2401.00001",
-    )  # fmt: skip
-    assert render.to_bibtex([paper, Paper("0b", "C", "c")]).split("\n\n") == [
-        "@misc{0a,\n  title = {A \\textbraceleft{}B\\textbraceright{} at 5\\% \\& x\\_1},\n  author = {Ann Owl and Bo\\_Bee},\n"
-        "  year = {2024},\n  month = {05},\n  doi = {10.1/a_b},\n  eprint = {2401.00001},\n"
-        "  url = {https://e.example/~a_b?c=1%20&d#e}\n}",
-        "@misc{0b,\n  title = {C}\n}",
-    ]
-    assert render.to_bibtex([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("title", "cell"),
-    [
-        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),
-        ("1=1", "1=1"), ('a "b", c\nd', 'a "b", c\nd'), ("", ""),
-    ],
-)  # fmt: skip
-def test_csv_formulas(title, cell):
-    paper = Paper("p", title, title, authors=("=a", "b"), organization=Organization("x", "=x"), comment_count=0)
-    (row,) = csv.DictReader(io.StringIO(render.to_csv([paper]), newline=""))
-    assert list(row) == list(render.CSV_FIELDS)
-    assert (row["title"], row["abstract"]) == (cell, cell)
-    assert (row["authors"], row["organization"], row["comment_count"], row["year"]) == ("'=a; b", "'=x", "0", "")
-
-
 def test_json_of_a_search():
     paper = Paper("p", 'Owls "sleep"', "Owls sleep. They hoot.", year=2021, organization=Organization("zoo", "Zoo"))
     rows = json.loads(render.search_to_json([found(paper, (12, 22), (0, 11)), found(paper)]))
@@ -241,13 +190,3 @@ def test_json_of_a_search():
     assert [row["sentence"] for row in rows] == [{"quote": "They hoot.", "start": 12, "end": 22}, None]
     assert rows[0]["score"] == 0.5
     assert json.loads(render.search_to_json([])) == []
-
-
-def test_exported_lines_are_papers_again():
-    papers = [
-        Paper("p", "Owls\u2028", "a\nb", authors=("A",)),
-        Paper("q", "Bees", "c", organization=Organization("s", "n")),
-    ]
-    lines = list(render.to_jsonl(papers))
-    assert not any("\n" in line for line in lines)
-    assert [Paper.from_dict(json.loads(line)) for line in lines] == papers

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rag.errors import ShelfIncompatible
 from rag.index.filters import FIELDS, where
 from rag.index.tokens import PaperTokens
-from rag.ingest.merge import aliases
+from rag.ingest.match import aliases, blocks, distinct_id, first_same
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage, Role, Sentence
 
@@ -36,8 +36,13 @@ CREATE TABLE IF NOT EXISTS passages (
     id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL,
     tokens BLOB NOT NULL, token_sentences BLOB NOT NULL, token_ids BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (block TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (block, paper_number)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS blocks_of ON blocks (paper_number);
+CREATE TEMP TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
+# Papers of a block that are compared; a block that holds more tells little.
+COMPARED = 100
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
 
@@ -78,6 +83,7 @@ class Ledger:
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
             self._check(fingerprint)
+            self._fill_blocks()
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise ShelfIncompatible(
@@ -107,6 +113,15 @@ class Ledger:
                     f"{self._path.parent} was made with {key} {stored.get(key)!r}; this run would use {value!r}",
                     hint=_remedy(key, stored.get(key, ""), self._path.parent),
                 )
+
+    def _fill_blocks(self) -> None:
+        """Blocks of a shelf that was made before there were any."""
+        if self._db.execute("SELECT 1 FROM blocks LIMIT 1").fetchone() or not self.count()[0]:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        for number, paper in self.all_papers():
+            self._put_blocks(number, paper)
+        self._db.execute("COMMIT")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -175,16 +190,48 @@ class Ledger:
         self._db.executemany(
             "INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)]
         )
+        self._put_blocks(number, paper)
         self._db.execute("DELETE FROM names WHERE paper_number = ?", (number,))
         self._db.executemany("INSERT INTO names VALUES (?, ?)", [(name, number) for name in sorted(names(paper))])
         return int(number)
 
-    def resolve(self, paper: Paper) -> str:
-        """The id under which `paper` is on the shelf (by DOI or arXiv id first), or its own."""
+    def _put_blocks(self, number: int, paper: Paper) -> None:
+        self._db.execute("DELETE FROM blocks WHERE paper_number = ?", (number,))
+        self._db.executemany("INSERT OR IGNORE INTO blocks VALUES (?, ?)", [(block, number) for block in blocks(paper)])
+
+    def resolve(self, paper: Paper) -> tuple[str, Paper | None]:
+        """The id under which `paper` is on the shelf and the record there, or the id to store it under and None."""
+        if known := first_same(self._candidates(paper), paper):
+            return known.id, known
+        taken = self._db.execute("SELECT 1 FROM papers WHERE id = ?", (paper.id,)).fetchone()
+        return (distinct_id(paper) if taken else paper.id), None
+
+    def _candidates(self, paper: Paper) -> Iterator[Paper]:
+        """The papers that may be this one: by DOI, arXiv id, id, and then those whose titles share a block."""
+        ids: dict[str, None] = {}
         for alias in aliases(paper):
-            if found := self._db.execute("SELECT paper_id FROM aliases WHERE alias = ?", (alias,)).fetchone():
-                return str(found[0])
-        return paper.id
+            ids |= dict.fromkeys(
+                row[0] for row in self._db.execute("SELECT paper_id FROM aliases WHERE alias = ?", (alias,))
+            )
+        ids |= dict.fromkeys((paper.id, distinct_id(paper)))
+        yield from self.papers(list(ids)).values()
+        found: dict[str, None] = {}
+        for block in blocks(paper):
+            query = "SELECT p.id FROM blocks b JOIN papers p ON p.number = b.paper_number WHERE b.block = ? LIMIT ?"
+            found |= dict.fromkeys(row[0] for row in self._db.execute(query, (block, COMPARED)))
+        yield from self.papers([key for key in found if key not in ids]).values()
+
+    def begin(self) -> None:
+        """Forget which papers an earlier ingest took."""
+        self._db.execute("DELETE FROM taken")
+
+    def take(self, ids: Sequence[str]) -> set[str]:
+        """Of these ids, those taken before since `begin`; all are taken now. They are kept on disk, however many."""
+        found: set[str] = set()
+        for some in _portions(ids):
+            found |= {row[0] for row in self._db.execute(f"SELECT id FROM taken WHERE id IN ({_marks(some)})", some)}
+        self._db.executemany("INSERT OR IGNORE INTO taken VALUES (?)", [(key,) for key in ids])
+        return found
 
     def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
         """The papers of these ids that are on the shelf."""

@@ -89,9 +89,19 @@ class Shelf:
 
     def known(self, papers: Sequence[Paper]) -> list[Paper | None]:
         """For each paper, the record the shelf has of it (by DOI, arXiv id or title), or None."""
-        ids = [self.ledger.resolve(paper) for paper in papers]
-        found = self.ledger.papers(ids)
-        return [found.get(key) for key in ids]
+        return [known for _, known in self.resolve(papers)]
+
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+        """For each paper, the id to store it under, and the record the shelf has of it there, or None."""
+        return [self.ledger.resolve(paper) for paper in papers]
+
+    def begin(self) -> None:
+        """Begin an ingest: no paper was taken yet."""
+        self.ledger.begin()
+
+    def take(self, ids: Sequence[str]) -> set[str]:
+        """Of these ids, those that this ingest took before; all are taken now."""
+        return self.ledger.take(ids)
 
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
         """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is.

@@ -11,12 +11,13 @@ a block of metadata:
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rag.ingest.lines import Line
+from rag.ingest.lines import Line, read_lines
 from rag.types import Organization, Paper, Rejected, Source, paper_id
 
 MARKERS = ("Get trending papers in your email inbox!", "and the research community")
@@ -64,20 +65,20 @@ class _Listing:
 def looks_like(head: str) -> bool:
     """Whether the beginning of a file is that of a Daily Papers page."""
     return any(marker in head for marker in MARKERS) or bool(
-        re.search(r"^\s*•?\s*\d+ authors?\s*\n·", head, re.MULTILINE)
+        re.search(r"^[ \t]*(?:•[ \t]*)?\d+ authors?[ \t]*\r?\n·", head, re.MULTILINE)
     )
 
 
-def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
+def read(stream: io.BufferedReader, name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
     """Papers of one file, which may hold several pages in a row.
 
     Args:
-        lines: the file's lines.
+        stream: the file.
         name: the file, for `Paper.sources` and rejections.
         page_year: year of the page; when None it is inferred as the year after the latest year that
             the page states (a page leaves out the year of its own dates), and flagged so.
     """
-    for page in _pages(_blocks(lines)):
+    for page in _pages(_blocks(read_lines(stream, name))):
         yield from _read_page(page, name, page_year)
 
 

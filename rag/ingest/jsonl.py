@@ -3,57 +3,40 @@
 
 from __future__ import annotations
 
-import json
+import io
 import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from rag.ingest.lines import Line
+from rag.ingest import json_records
+from rag.ingest.fields import LONGEST_ABSTRACT, LONGEST_TITLE, bounded, storable
 from rag.types import Organization, Paper, Rejected, Source, paper_id
 
-LONGEST_TITLE = 1_000
-LONGEST_ABSTRACT = 100_000
+# Ids remembered to find one that is used twice: as many as there are between two copies of a record, not a file's.
+REMEMBERED = 100_000
 LARGEST = {"year": 9_999, "author_count": 1_000_000, "comment_count": 1_000_000_000}
 
 
 def looks_like(head: str) -> bool:
-    """Whether the beginning of a file is that of JSON lines."""
-    return head.lstrip().startswith("{")
+    """Whether the beginning of a file is that of JSON lines, or of a list of objects."""
+    return json_records.looks_like(head)
 
 
-def read(lines: Iterator[Line], name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
-    """Papers of one file; a broken line, or an `id` used before for another title, is rejected alone."""
+def read(stream: io.BufferedReader, name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]:
+    """Papers of one file; a broken line, or an `id` used shortly before for another title, is rejected alone."""
     seen: dict[str, tuple[str, int]] = {}
-    for line in lines:
-        if not line.text.strip():
-            continue
-        try:
-            record = _record(line)
-            paper = _paper(record, Source(name, line.number))
-        except ValueError as error:
-            yield Rejected(name, line.number, str(error), line.text[:20_000])
-            continue
+
+    def to_paper(record: dict[str, Any], source: Source) -> Paper:
+        paper = _paper(record, source)
         given = str(record.get("id") or "")
-        earlier, at = seen.setdefault(given, (paper.id, line.number)) if given else (paper.id, 0)
-        if earlier != paper.id:
-            yield Rejected(
-                name, line.number, f"id {given!r} was used on line {at} for another paper", line.text[:20_000]
-            )
-        else:
-            yield paper
+        if given and (earlier := seen.setdefault(given, (paper.id, source.position)))[0] != paper.id:
+            raise ValueError(f"id {given!r} was used on line {earlier[1]} for another paper")
+        if len(seen) > REMEMBERED:
+            del seen[next(iter(seen))]
+        return paper
 
-
-def _record(line: Line) -> dict[str, Any]:
-    if line.problem:
-        raise ValueError(line.problem)
-    try:
-        record = json.loads(line.text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"a JSON object is needed, not {type(record).__name__}")
-    return record
+    return json_records.read_records(stream, name, to_paper)
 
 
 def _paper(record: dict[str, Any], source: Source) -> Paper:
@@ -82,17 +65,10 @@ def _text(record: dict[str, Any], key: str, longest: int, *, required: bool = Fa
     value = record.get(key)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} must be text, not {type(value).__name__}")
-    if len(value or "") > longest:
-        raise ValueError(f"{key} of {len(value or ''):,} characters; the longest that is read is {longest:,}")
-    text = _storable(value or "")
+    text = storable(bounded(key, value or "", longest))
     if required and not text:
         raise ValueError(f"no {key}")
     return text
-
-
-def _storable(text: str) -> str:
-    """Without lone surrogates (a broken \\ud83d escape), which can be stored nowhere, and control characters, which are never meant."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", " ", text).strip()
 
 
 def _list(record: dict[str, Any], key: str) -> list[Any]:
@@ -107,7 +83,7 @@ def _list(record: dict[str, Any], key: str) -> list[Any]:
 def _author(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("name")
-    name = " ".join(_storable(value).split()) if isinstance(value, str) else ""
+    name = " ".join(storable(value).split()) if isinstance(value, str) else ""
     if not name:
         raise ValueError("authors must be names, or objects with a name")
     return name
@@ -145,6 +121,6 @@ def _organization(value: Any) -> Organization | None:
         slug, name = value.get("slug") or value.get("name"), value.get("name") or value.get("slug")
     else:
         slug = name = value
-    if isinstance(slug, str) and isinstance(name, str) and _storable(slug) and _storable(name):
-        return Organization(_storable(slug), _storable(name))
+    if isinstance(slug, str) and isinstance(name, str) and storable(slug) and storable(name):
+        return Organization(storable(slug), storable(name))
     raise ValueError("organization must be a name, or an object with slug and name")

@@ -57,6 +57,23 @@ def read_lines(stream: io.BufferedReader, name: str) -> Iterator[Line]:
             yield Line(number, raw.decode("utf-8", "replace").rstrip("\r\n"), problem)
 
 
+def read_text(stream: io.BufferedReader) -> Iterator[str]:
+    """The text of a UTF-8 (or byte-order-marked UTF-16) stream in pieces; bytes that are no text come as lone surrogates."""
+    wide = stream.peek(HEAD).startswith(UTF16)
+    decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")(
+        "surrogateescape" if not wide else "replace"
+    )
+    while raw := stream.read1(HEAD):
+        yield decoder.decode(raw)
+    yield decoder.decode(b"", True)
+
+
+def read_head(stream: io.BufferedReader) -> str:
+    """The beginning of a stream as text, without moving on; what is no text is replaced."""
+    head = stream.peek(HEAD)
+    return head.decode("utf-16" if head[:2] in UTF16 else "utf-8-sig", "replace")
+
+
 def _wide_lines(stream: io.BufferedReader) -> Iterator[Line]:
     """Lines of a UTF-16 stream; only a line feed ends one, and the limit counts characters."""
     text = io.TextIOWrapper(stream, "utf-16", "replace", newline="\n")

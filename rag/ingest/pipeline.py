@@ -1,39 +1,29 @@
-"""Sources to the shelf: find files, sniff their format, read, merge, store in batches."""
+"""Sources to the shelf: find files, unpack them, read their records, merge, store in batches."""
 
 from __future__ import annotations
 
-import glob
-import io
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from rag.errors import IngestError, UsageError
-from rag.ingest import daily_papers, jsonl
-from rag.ingest.lines import HEAD, UTF16, Line, read_lines
-from rag.ingest.merge import aliases, merge_papers
+from rag.ingest import archives, files, formats
+from rag.ingest.match import Index, squashed
+from rag.ingest.merge import merge_papers, update_paper
 from rag.types import IngestReport, Paper, Rejected
 
 BATCH = 256
-
-
-class Reader(Protocol):
-    """A format: a module with these two functions, listed in `FORMATS`."""
-
-    def looks_like(self, head: str, /) -> bool: ...
-    def read(self, lines: Iterator[Line], name: str, page_year: int | None = None) -> Iterator[Paper | Rejected]: ...
-
-
-FORMATS: dict[str, Reader] = {"daily-papers": daily_papers, "jsonl": jsonl}
+# Rejected records that a report holds; the shelf's rejected.jsonl has them all.
+REPORTED = 1_000
 
 
 class Store(Protocol):
     """What the pipeline needs of a shelf."""
 
-    def known(self, papers: Sequence[Paper]) -> list[Paper | None]: ...
+    def begin(self) -> None: ...
+    def take(self, ids: Sequence[str]) -> set[str]: ...
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]: ...
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None: ...
     def refresh(self) -> None: ...
     def reject(self, rejected: Sequence[Rejected]) -> None: ...
@@ -50,15 +40,24 @@ class Progress:
 
 @dataclass
 class _Tally:
+    """Counts of a run, and what is not stored yet: of both no more than a batch."""
+
     read: int = 0
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     merged: int = 0
+    papers: int = 0
+    omitted: int = 0
+    reported: list[Rejected] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
     batch: dict[str, Paper] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)  # of the batch: to the key there
+    index: Index = field(default_factory=Index)
+
+    def report(self) -> IngestReport:
+        return IngestReport(
+            self.read, self.new, self.updated, self.unchanged, self.merged, tuple(self.reported), self.omitted
+        )
 
 
 def ingest(
@@ -72,27 +71,30 @@ def ingest(
     """Read `sources` into `shelf`. What cannot be read is reported and kept; everything else is stored.
 
     Args:
-        sources: files, folders (read whole, hidden files and links out of them left out), globs, or
-            `-` for standard input.
-        format: a key of `FORMATS`, or `auto`.
+        sources: files (packed with gzip or zip or not), folders (read whole, hidden files and links out of them left
+            out), globs, or `-` for standard input.
+        format: a key of `rag.ingest.formats.FORMATS`, or `auto`.
         page_year: year of saved pages whose dates have none; inferred when None.
 
     Raises:
         UsageError: an unknown format.
     """
-    if format != "auto" and format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}", hint=f"formats: auto, {', '.join(FORMATS)}")
+    if format != "auto" and format not in formats.FORMATS:
+        raise UsageError(f"unknown format {format!r}", hint=f"formats: auto, {', '.join(formats.FORMATS)}")
     tally = _Tally()
-    files, tally.rejected = _files(sources)
-    sizes = [_size(path) for path in files]
+    found, refused = files.find(sources)
+    sizes = [files.size(path) for path in found]
     total = sum(sizes)
     before = 0
+    shelf.begin()
     try:
-        for path, size in zip(files, sizes, strict=True):
-            for item, done in _records(path, format, page_year):
-                _take(shelf, tally, item)
+        for item in refused:
+            _reject(shelf, tally, item)
+        for path, size in zip(found, sizes, strict=True):
+            for record, done in _records(path, format, page_year):
+                _take(shelf, tally, record)
                 if progress and len(tally.batch) % 16 == 0:
-                    progress(Progress(before + done, total, len(tally.seen)))
+                    progress(Progress(before + min(done, size), total, tally.papers))
             before += size
         _flush(shelf, tally)
     finally:
@@ -100,60 +102,55 @@ def ingest(
         shelf.refresh()
         shelf.reject(tally.rejected)
     if progress:
-        progress(Progress(total, total, len(tally.seen)))
-    return IngestReport(tally.read, tally.new, tally.updated, tally.unchanged, tally.merged, tuple(tally.rejected))
-
-
-def _size(path: Path | None) -> int:
-    try:
-        return path.stat().st_size if path else 0
-    except OSError:  # gone meanwhile; reading it will say so
-        return 0
-
-
-def _shown(path: str | Path) -> str:
-    """A path that can be stored and printed, whatever bytes it is made of."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+        progress(Progress(total, total, tally.papers))
+    return tally.report()
 
 
 def _records(path: Path | None, format: str, page_year: int | None) -> Iterator[tuple[Paper | Rejected, int]]:
     """The records of a source, each with the bytes read so far. Only errors of reading are caught here, not those of the shelf."""
-    name = "<stdin>" if path is None else _shown(path)
+    name = "<stdin>" if path is None else files.shown(path)
     try:
-        with _open(path) as stream:
-            counted = path is not None and stream.seekable()
-            for item in _read(stream, name, format, page_year):
-                yield item, stream.tell() if counted else 0
+        for member in archives.opened(path, name):
+            if isinstance(member, Rejected):
+                yield member, 0
+                continue
+            try:
+                for item in formats.read(member.stream, member.name, format, page_year):
+                    yield item, member.done()
+            except IngestError as error:
+                yield Rejected(member.name, 1, str(error) + (f" ({error.hint})" if error.hint else "")), 0
+            except archives.DAMAGED as error:
+                yield Rejected(member.name, 0, f"damaged: {error}; what came before was read"), 0
     except IngestError as error:
         yield Rejected(name, 1, str(error) + (f" ({error.hint})" if error.hint else "")), 0
     except OSError as error:
         yield Rejected(name, 1, f"cannot be read: {error.strerror or error}"), 0
 
 
-def _open(path: Path | None) -> io.BufferedReader:
-    """A file, or standard input for None, with a buffer as large as what is sniffed."""
-    if path is not None:
-        return io.BufferedReader(path.open("rb", buffering=0), HEAD)
-    return (
-        io.BufferedReader(sys.stdin.buffer.raw, HEAD)
-        if isinstance(sys.stdin.buffer, io.BufferedReader)
-        else io.BufferedReader(io.BytesIO(sys.stdin.buffer.read()))
-    )
+def _reject(shelf: Store, tally: _Tally, item: Rejected) -> None:
+    tally.rejected.append(item)
+    if len(tally.reported) < REPORTED:
+        tally.reported.append(item)
+    else:
+        tally.omitted += 1
+    if len(tally.rejected) >= BATCH:
+        shelf.reject(tally.rejected)
+        tally.rejected = []
 
 
 def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
     if isinstance(item, Rejected):
-        tally.rejected.append(item)
+        _reject(shelf, tally, item)
         return
     tally.read += 1
-    key = next((tally.aliases[alias] for alias in aliases(item) if alias in tally.aliases), item.id)
-    tally.aliases = dict.fromkeys(aliases(item), key) | tally.aliases
-    if key in tally.batch:
+    if known := tally.index.find(item):
         tally.merged += 1
-        tally.rejected += _other_wording(tally.batch[key], item)
-        tally.batch[key] = merge_papers(tally.batch[key], item)
-        return
-    tally.batch[key] = item
+        _keep_other_wording(shelf, tally, known, item)
+        merged = merge_papers(known, item)
+    else:
+        merged = replace(item, id=tally.index.id_for(item))
+    tally.batch[merged.id] = merged
+    tally.index.add(merged)
     if len(tally.batch) >= BATCH:
         _flush(shelf, tally)
 
@@ -161,136 +158,54 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
 def _flush(shelf: Store, tally: _Tally) -> None:
     """Store the batch in one transaction: only what is new or changed, embedding only changed words."""
     arrived = list(tally.batch.values())
-    tally.batch, tally.aliases = {}, {}
+    tally.batch, tally.index = {}, Index()
+    resolved = shelf.resolve(arrived)
+    taken = shelf.take([key for key, _ in resolved])
     words: dict[str, Paper] = {}
     metadata: dict[str, Paper] = {}
-    new = updated = unchanged = merged = 0
-    for paper, known in zip(arrived, shelf.known(arrived), strict=True):
-        key = known.id if known else paper.id
-        pending = words.get(key) or metadata.get(key)
-        if known is None and pending is None:
-            new += 1
-            words[key] = paper
+    counts = dict.fromkeys(("new", "updated", "unchanged", "merged"), 0)
+    here: set[str] = set()
+    for paper, (key, known) in zip(arrived, resolved, strict=True):
+        before = words.get(key) or metadata.get(key) or known
+        if before is None:
+            if not paper.abstract:
+                tally.read -= 1
+                _reject(shelf, tally, _unfounded(paper))
+                continue
+            counts["new"] += 1
+            words[key] = replace(paper, id=key)
         else:
-            before = pending or known
-            assert before is not None
-            repeated = key in tally.seen or pending is not None
-            after = _updated(before, paper, repeated)
+            repeated = key in taken or key in here
+            after = merge_papers(before, paper) if repeated else update_paper(before, paper)
+            if repeated:
+                _keep_other_wording(shelf, tally, before, paper)
             changed = replace(after, sources=before.sources) != before  # one more place to find it changes nothing
-            tally.rejected += _other_wording(before, paper) if repeated else []
-            merged += repeated
-            unchanged += not repeated and not changed
-            updated += not repeated and changed
+            counts["merged" if repeated else "updated" if changed else "unchanged"] += 1
             if key in words or after.abstract != before.abstract or after.title != before.title:
                 words[key] = after
                 metadata.pop(key, None)
             elif after != before:
                 metadata[key] = after
-        tally.seen.add(key)
+        tally.papers += key not in taken and key not in here
+        here.add(key)
     if words or metadata:
         shelf.put(list(words.values()), list(metadata.values()))
-    tally.new, tally.updated, tally.unchanged, tally.merged = (
-        tally.new + new,
-        tally.updated + updated,
-        tally.unchanged + unchanged,
-        tally.merged + merged,
-    )
+    for name, count in counts.items():  # counted once stored
+        setattr(tally, name, getattr(tally, name) + count)
 
 
-def _other_wording(kept: Paper, paper: Paper) -> list[Rejected]:
-    """What is lost when two records of one run differ in their abstracts: the second, kept for review."""
-    if kept.abstract.startswith(paper.abstract) or paper.abstract.startswith(kept.abstract):
-        return []
+def _unfounded(paper: Paper) -> Rejected:
+    """A record without words to quote, of a paper that the shelf does not have."""
+    where = paper.sources[0]
+    reason = f"no abstract, and no paper on the shelf to add it to: {paper.title!r}"
+    return Rejected(where.file, where.position, reason, paper.title)
+
+
+def _keep_other_wording(shelf: Store, tally: _Tally, kept: Paper, paper: Paper) -> None:
+    """Keep for review what is lost when two records of one run differ in their abstracts: the second's."""
+    own, other = squashed(kept.abstract), squashed(paper.abstract)
+    if own.startswith(other) or other.startswith(own):
+        return
     where = paper.sources[0]
     reason = f"another abstract of {paper.title!r}, which was read before in this run; the first is kept"
-    return [Rejected(where.file, where.position, reason, paper.abstract)]
-
-
-def _updated(known: Paper, paper: Paper, repeated: bool) -> Paper:
-    """The record after `paper` arrived. Within one run the first abstract stays; a later run's replaces it.
-
-    An arrival that only repeats the beginning of the stored abstract (a page saved half-way) replaces nothing.
-    """
-    if repeated:
-        return merge_papers(known, paper)
-    arrived = replace(paper, id=known.id)
-    if known.abstract.startswith(paper.abstract):
-        arrived = replace(arrived, abstract=known.abstract)
-    return replace(merge_papers(arrived, known), sources=tuple(dict.fromkeys(known.sources + paper.sources)))
-
-
-def _read(stream: io.BufferedReader, name: str, format: str, page_year: int | None) -> Iterator[Paper | Rejected]:
-    head = stream.peek(HEAD)
-    if not head.strip():
-        raise IngestError("the file is empty")
-    text = head.decode("utf-16" if head[:2] in UTF16 else "utf-8-sig", "replace")
-    if b"\0" in head and head[:2] not in UTF16:
-        raise IngestError("a binary file, not text", hint="save the page as text (UTF-8), or name a JSONL file")
-    chosen = (
-        format if format != "auto" else next((key for key, reader in FORMATS.items() if reader.looks_like(text)), None)
-    )
-    if chosen is None:
-        raise IngestError(
-            "no papers: neither a saved Daily Papers page nor JSON lines",
-            hint=f"if it is one, say so with --format {'|'.join(FORMATS)}",
-        )
-    found = False
-    for item in FORMATS[chosen].read(read_lines(stream, name), name, page_year):
-        found = True
-        yield item
-    if not found:
-        raise IngestError("no papers on this page")
-
-
-def _files(sources: Sequence[str | Path]) -> tuple[list[Path | None], list[Rejected]]:
-    """Files to read (None is standard input), and the sources that are none."""
-    files: list[Path | None] = []
-    rejected: list[Rejected] = []
-    for source in map(str, sources):
-        path = Path(source)
-        if source == "-":
-            files.append(None)
-        elif os.path.isdir(path):  # os.path: a name too long is just no file
-            inside, refused = _folder(path)
-            files += inside
-            rejected += refused
-        elif os.path.isfile(path) or (os.path.exists(path) and path.is_fifo()):
-            files.append(path)
-        elif os.path.exists(path):
-            rejected.append(Rejected(_shown(source), 0, "neither a file nor a folder"))
-        elif os.path.islink(path):
-            rejected.append(Rejected(_shown(source), 0, "a broken link"))
-        elif matched := sorted(glob.glob(source, recursive=True)):
-            inside, refused = _files(matched)
-            files += inside
-            rejected += refused
-        else:
-            rejected.append(Rejected(_shown(source), 0, "no such file, folder or glob"))
-    return files, rejected
-
-
-def _folder(folder: Path) -> tuple[list[Path | None], list[Rejected]]:
-    files: list[Path | None] = []
-    rejected: list[Rejected] = []
-    root = os.path.realpath(folder)
-
-    def unreadable(error: OSError) -> None:
-        rejected.append(Rejected(_shown(error.filename), 0, f"cannot be read: {error.strerror}"))
-
-    for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not os.path.exists(Path(parent) / name / "ledger.sqlite")
-        )
-        for name in sorted(names):
-            path = Path(parent) / name
-            if name.startswith("."):
-                continue
-            if not os.path.exists(path) and os.path.islink(path):
-                rejected.append(Rejected(_shown(path), 0, "a broken link"))
-            elif os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
-                rejected.append(Rejected(_shown(path), 0, "a link out of the folder; name the file itself to read it"))
-            elif os.path.isfile(path):
-                files.append(path)
-    return files, rejected
+    _reject(shelf, tally, Rejected(where.file, where.position, reason, paper.abstract))

@@ -8,16 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import UsageError
-from rag.verify.references import Reference, identifiers
-from rag.verify.tex import detexed
-
-_ENTRY = re.compile(r"@\s*(?P<kind>[A-Za-z]+)\s*[{(]\s*")
-_KEY = re.compile(r"(?P<key>[^\s,{}()=]+)\s*(?:,|(?=[})]))")
-_FIELD = re.compile(r"[\s,]*(?P<name>[A-Za-z][\w:+-]*)\s*=\s*")
-_PLAIN = re.compile(r"[^\s,#{}()\"]+")
-# Entries that are no works.
-_OTHER = frozenset({"comment", "preamble", "string"})
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+from rag.ingest.bibtex_entries import Macros, entries, people
+from rag.ingest.identifiers import identifiers
+from rag.ingest.tex import detexed
+from rag.verify.references import Reference
 
 
 def read_bibliography(path: Path) -> tuple[Reference, ...]:
@@ -47,68 +41,16 @@ def parse(text: str, origin: str) -> Iterator[Reference]:
         text: the content of a .bib file.
         origin: its name, for what is said of an entry.
     """
-    macros = dict(zip(_MONTHS, _MONTHS, strict=True))
-    at = 0
-    while entry := _ENTRY.search(text, at):
-        at, kind = entry.end(), entry["kind"].casefold()
-        if kind == "string":
-            fields, at = _fields(text, at, macros)
-            macros.update(fields)
-        elif kind in _OTHER:
-            brace = entry.start() + entry[0].find("{")
-            at = (_closing(text, brace) if "{" in entry[0] else 0) or at
-        elif key := _KEY.match(text, at):
-            fields, at = _fields(text, key.end(), macros)
-            yield _reference(key["key"], fields, origin)
-
-
-def _fields(text: str, at: int, macros: dict[str, str]) -> tuple[dict[str, str], int]:
-    fields: dict[str, str] = {}
-    while found := _FIELD.match(text, at):
-        value, at = _value(text, found.end(), macros)
-        fields.setdefault(found["name"].casefold(), value)
-        # After a value comes a comma or the end; anything else, such as a missing brace, ends the entry here.
-        if not re.compile(r"\s*,").match(text, at):
-            break
-    return fields, at
-
-
-def _value(text: str, at: int, macros: dict[str, str]) -> tuple[str, int]:
-    """A value that begins at `at`, its parts joined by `#`, and the offset behind it."""
-    parts: list[str] = []
-    while True:
-        if text[at : at + 1] in ("{", '"') and (end := _closing(text, at)):
-            parts.append(text[at + 1 : end - 1])
-            at = end
-        elif plain := _PLAIN.match(text, at):
-            parts.append(macros.get(plain[0].casefold(), plain[0]))
-            at = plain.end()
-        joined = re.compile(r"\s*#\s*").match(text, at)
-        if not joined:
-            return "".join(parts), at
-        at = joined.end()
-
-
-def _closing(text: str, start: int) -> int:
-    """The offset behind the brace or quotation mark that closes the one at `start`, or 0.
-
-    A value ends before what looks like the next entry: one missing brace must not swallow the file.
-    """
-    stop = found.start() if (found := re.compile(r"\n\s*@\s*[A-Za-z]+\s*[{(]").search(text, start)) else len(text)
-    depth = 0
-    for brace in re.compile(r'\\.|[{}"]', re.DOTALL).finditer(text, start, stop):
-        depth += {"{": 1, "}": -1}.get(brace[0], 0)
-        closes = brace[0] == '"' and brace.start() > start if text[start] == '"' else brace[0] == "}"
-        if closes and depth == 0:
-            return brace.end()
-    return 0
+    for entry in entries(text, Macros()):
+        if entry.key:
+            yield _reference(entry.key, entry.fields, origin)
 
 
 def _reference(key: str, fields: dict[str, str], origin: str) -> Reference:
     said = {name: detexed(value) for name, value in fields.items()}
     year = re.search(r"\b(?:1[5-9]|20)\d\d\b", said.get("year") or said.get("date") or "")
     title = said.get("title", "")
-    surnames = tuple(map(_surname, _people(fields.get("author") or fields.get("editor") or "")))
+    surnames = tuple(map(_surname, people(fields.get("author") or fields.get("editor") or "")))
     where = " ".join(fields.get(name, "") for name in ("doi", "url", "eprint", "journal", "note", "howpublished"))
     archive = (said.get("archiveprefix") or said.get("eprinttype") or "arxiv").casefold()
     eprint = fields.get("eprint", "") if archive == "arxiv" else ""
@@ -116,18 +58,6 @@ def _reference(key: str, fields: dict[str, str], origin: str) -> Reference:
     first = f"{surnames[0]}{' et al.' if len(surnames) > 1 else ''}" if surnames else ""
     text = ". ".join(part for part in (" ".join(filter(None, (first, year[0] if year else ""))), title) if part)
     return Reference(key, text or key, title, surnames, year[0] if year else "", arxiv_id, doi, origin)
-
-
-def _people(names: str) -> list[str]:
-    """The names of an author field; `and` within braces parts nobody."""
-    people, depth = [""], 0
-    for part in re.findall(r"\\.|[{}]|\s+and\s+|[^\\{}\s]+|\s|\\", names):
-        depth += (part == "{") - (part == "}")
-        if depth <= 0 and re.fullmatch(r"\s+and\s+", part):
-            people.append("")
-        else:
-            people[-1] += part
-    return [person.strip() for person in people if person.strip() and person.strip() != "others"]
 
 
 def _surname(person: str) -> str:

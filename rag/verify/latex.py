@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from rag.ingest.repair import readable
+from rag.ingest.tex import ACCENT, SIGNS, accented, detexed
 from rag.verify.flat import Builder, Flat
 from rag.verify.markers import COMMAND as CITATION
-from rag.verify.tex import ACCENT, SIGNS, accented, detexed
 
 # What they hold is no prose.
 _ENVIRONMENTS = frozenset("""

@@ -11,9 +11,10 @@ from itertools import pairwise
 from rapidfuzz import fuzz, process
 
 from rag.index.shelf import Shelf
+from rag.ingest.match import compared, same_numbers
 from rag.ingest.names import looks_like_name, short_name
 from rag.ingest.repair import readable
-from rag.types import Paper, normalize_title, paper_id
+from rag.types import Paper, paper_id
 from rag.verify.references import SHELF, Reference
 
 # Titles as alike as this are one: a letter lost, a hyphen more, but no other word in a short one.
@@ -66,13 +67,13 @@ class Library:
     @cached_property
     def _titles(self) -> dict[str, str]:
         """Paper id to title, as compared."""
-        return {key: _compared(title) for key, title in self._shelf.ledger.titles().items()}
+        return {key: compared(title) for key, title in self._shelf.ledger.titles().items()}
 
     @cached_property
     def _short(self) -> dict[str, str]:
         """What stands before a title's colon, to the paper's id; without those that several share."""
         heads = [
-            (_compared(head), key)
+            (compared(head), key)
             for key, title in self._shelf.ledger.titles().items()
             if (head := short_name(readable(title))) and (len(head.split()) > 1 or looks_like_name(head))
         ]
@@ -89,15 +90,15 @@ class Library:
         return found
 
     def _titled(self, title: str) -> str | None:
-        wanted = _compared(title)
+        wanted = compared(title)
         best = process.extractOne(wanted, self._titles, scorer=fuzz.ratio, score_cutoff=ALIKE)
-        if best and _same_numbers(wanted, best[0]):
+        if best and same_numbers(wanted, best[0]):
             return str(best[2])
         return self._short.get(wanted)  # "CraneNet" for "CraneNet: Planning Meals"
 
     def _within(self, text: str) -> str | None:
         """The paper whose title stands in the text of a reference, between full stops, commas or quotation marks."""
-        if short := self._short.get(_compared(_YEAR.sub("", text))):
+        if short := self._short.get(compared(_YEAR.sub("", text))):
             return short
         words, closes = _parted(text)
         shared = Counter(key for word in set(words) for key in self._words.get(word, ()))
@@ -129,17 +130,8 @@ def _standing(title: list[str], words: list[str], closes: list[bool]) -> float:
             if closes[stop - 1]:
                 said = " ".join(words[start:stop])
                 score = fuzz.ratio(wanted, said, score_cutoff=ALIKE)
-                best = max(best, score if _same_numbers(wanted, said) else 0.0)
+                best = max(best, score if same_numbers(wanted, said) else 0.0)
     return best
-
-
-def _same_numbers(first: str, second: str) -> bool:
-    """Whether two titles agree in their numbers: "Part 2" is no slip of "Part 1"."""
-    return re.findall(r"\d+", first) == re.findall(r"\d+", second)
-
-
-def _compared(title: str) -> str:
-    return normalize_title(readable(title))
 
 
 def _surname(name: str) -> str:

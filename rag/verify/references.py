@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rag.ingest.identifiers import identifiers
+from rag.ingest.tex import detexed
 from rag.verify.markers import Key
-from rag.verify.tex import detexed
 
 LIST = "the reference list"
 SHELF = "the shelf"
@@ -34,11 +35,6 @@ _DEFINED = re.compile(
 )
 _LATEX_LIST = re.compile(r"\\begin\{thebibliography\}.*?(?:\\end\{thebibliography\}|\Z)", re.DOTALL)
 _BIBITEM = re.compile(r"\\bibitem(?:\[[^\[\]]*\])?\s*\{(?P<label>[^{}]+)\}")
-_ARXIV = re.compile(
-    r"(?:arxiv[.:/\s]*(?:org/)?(?:abs/|pdf/|html/)?|\bcorr,?\s*abs/)(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?!\d)",
-    re.IGNORECASE,
-)
-_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}]+", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:19|20)\d\d(?=[a-z]?\b)")
 # In an entry of a list the authors come first, and seldom take more words.
 _AUTHOR_WORDS = 40
@@ -115,15 +111,6 @@ def _by(item: Reference, key: Key) -> bool:
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss").replace("ø", "o").replace("ł", "l"))
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c))))
-
-
-def identifiers(text: str) -> tuple[str | None, str | None]:
-    """The arXiv id and the DOI that stand in a text; arXiv's own DOIs count as arXiv ids."""
-    arxiv, doi = _ARXIV.search(text), _DOI.search(text)
-    named = doi[0].rstrip(".,;:)]'").casefold() if doi else None
-    if named and named.startswith("10.48550/arxiv."):
-        return named.removeprefix("10.48550/arxiv.").partition("v")[0], None
-    return (arxiv["id"] if arxiv else None), named
 
 
 def read_list(text: str) -> tuple[tuple[Reference, ...], tuple[tuple[int, int], ...]]:

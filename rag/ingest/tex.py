@@ -32,9 +32,14 @@ def accented(found: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", (found[3] or found[4]) + _COMBINING[found[1] or found[2]])
 
 
+def lettered(text: str) -> str:
+    r"""A text with accents as letters and all other LaTeX as it is: `Schr\"odinger's $\alpha$` to `Schrödinger's $\alpha$`."""
+    return ACCENT.sub(accented, text)
+
+
 def detexed(text: str) -> str:
     r"""A BibTeX value or other short piece of LaTeX as a person would read it: `{\"U}ber {LLM}s` to `Über LLMs`."""
-    said = ACCENT.sub(accented, _STYLE.sub("", text))
+    said = lettered(_STYLE.sub("", text))
     said = _SIGN.sub(lambda found: SIGNS.get(found[1], found[0]), said)
     said = readable(said.replace("~", " ")).replace("---", "—").replace("--", "–")
     return " ".join(re.sub(r"[{}]", "", said).split())
