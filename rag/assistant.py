@@ -105,15 +105,17 @@ class Assistant:
         *,
         format: str = "auto",
         page_year: int | None = None,
+        limit: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
-        """Read files, folders or globs into the shelf; see `rag.ingest.pipeline.ingest`."""
+        """Read files, folders, globs or what services find into the shelf; see `rag.ingest.pipeline.ingest`."""
         with self._writing:
             if self._shelf is None:
                 self._shelf = Shelf(self.folder, self._config, create=True)
             return ingest(
-                self._shelf, sources, format=format, page_year=page_year or self._config.page_year, progress=progress
-            )
+                self._shelf, sources, format=format, page_year=page_year or self._config.page_year,
+                limit=limit, services={str(name): base for name, base in self._config.services.items()}, progress=progress,
+            )  # fmt: skip
 
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""

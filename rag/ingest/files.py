@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from rag.types import Rejected
+
+# What to ask of which service, and how many papers to leave out; `rag.ingest.live` asks it.
+ADDRESS = re.compile(r"(arxiv|openalex|s2|hf):(?!//)(.+?)(?:#(\d+))?", re.DOTALL)
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a source is no file but names a service and what to ask it, such as `arxiv:cat:cs.CL`."""
+    return bool(ADDRESS.fullmatch(str(source))) and not os.path.exists(source)
 
 
 def shown(path: str | Path) -> str:
