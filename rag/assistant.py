@@ -94,9 +94,7 @@ class Assistant:
             ShelfMissing: nothing was ingested yet.
         """
         if self._shelf is None:
-            raise ShelfMissing(
-                f"there is no shelf at {self.folder}", hint=f"make one: attest ingest PAGES --shelf {self.folder}"
-            )
+            raise ShelfMissing(f"there is no shelf at {self.folder}", self.folder)
         return self._shelf
 
     def ingest(
@@ -221,9 +219,7 @@ class Assistant:
     def _filled(self) -> Shelf:
         """The shelf, with something on it."""
         if not self.shelf.ledger.count()[0]:
-            raise ShelfMissing(
-                f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
-            )
+            raise ShelfMissing(f"the shelf {self.folder} is empty", self.folder)
         return self.shelf
 
     async def _write(

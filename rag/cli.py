@@ -33,7 +33,7 @@ _EXPORTS = {
 }
 _ANSWER = "one answer instead (JSON of attest ask --json, or -): its text with its references, or in a format above its papers"
 _PATHS = """files (gzip and zip too), folders, globs, - for standard input, or a service and a query: arxiv:"cat:cs.CL AND
-abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS"""
+abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS; starter: are the papers that come along"""
 _FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar, huggingface or text"
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
@@ -82,10 +82,9 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--shelf", type=Path, help="folder of the shelf (default: ATTEST_SHELF, or ./shelf)")
         return added
 
-    ingest = command("ingest", _ingest, "read papers from files into the shelf")
-    ingest.add_argument(
-        "paths", nargs="+", metavar="PATH", help="files (gzip and zip too), folders, globs, or - for standard input"
-    )
+    ingest = command("ingest", _ingest, "read papers from files or services into the shelf")
+    ingest.add_argument("paths", nargs="+", metavar="SOURCE", help=_PATHS)
+    ingest.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
     search = command("search", _search, "ranked papers with the matching sentence")
@@ -170,7 +169,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     if not report.read:
         raise IngestError(
             "nothing could be read",
-            hint=f"what is understood: {KNOWN}",
+            hint=f"what is understood: {KNOWN}; without a file at hand: attest ingest starter:",
         )
     return 0
 

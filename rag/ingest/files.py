@@ -6,10 +6,13 @@ import glob
 import os
 import re
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from rag.types import Rejected
 
+# The papers that come with Attest, for a first try.
+STARTER = "starter:"
 # What to ask of which service, and how many papers to leave out; `rag.ingest.live` asks it.
 ADDRESS = re.compile(r"(arxiv|openalex|s2|hf):(?!//)(.+?)(?:#(\d+))?", re.DOTALL)
 
@@ -40,6 +43,8 @@ def find(sources: Sequence[str | Path]) -> tuple[list[Path | None], list[Rejecte
         path = Path(source)
         if source == "-":
             files.append(None)
+        elif source == STARTER and not os.path.exists(path):
+            files.append(Path(str(resources.files("eval").joinpath("datasets", "papers.jsonl"))))
         elif os.path.isdir(path):  # os.path: a name too long is just no file
             inside, refused = _folder(path)
             files += inside
