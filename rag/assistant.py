@@ -94,9 +94,7 @@ class Assistant:
             ShelfMissing: nothing was ingested yet.
         """
         if self._shelf is None:
-            raise ShelfMissing(
-                f"there is no shelf at {self.folder}", hint=f"make one: attest ingest PAGES --shelf {self.folder}"
-            )
+            raise ShelfMissing(f"there is no shelf at {self.folder}", self.folder)
         return self._shelf
 
     def ingest(
@@ -105,15 +103,17 @@ class Assistant:
         *,
         format: str = "auto",
         page_year: int | None = None,
+        limit: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
-        """Read files, folders or globs into the shelf; see `rag.ingest.pipeline.ingest`."""
+        """Read files, folders, globs or what services find into the shelf; see `rag.ingest.pipeline.ingest`."""
         with self._writing:
             if self._shelf is None:
                 self._shelf = Shelf(self.folder, self._config, create=True)
             return ingest(
-                self._shelf, sources, format=format, page_year=page_year or self._config.page_year, progress=progress
-            )
+                self._shelf, sources, format=format, page_year=page_year or self._config.page_year,
+                limit=limit, services={str(name): base for name, base in self._config.services.items()}, progress=progress,
+            )  # fmt: skip
 
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""
@@ -219,9 +219,7 @@ class Assistant:
     def _filled(self) -> Shelf:
         """The shelf, with something on it."""
         if not self.shelf.ledger.count()[0]:
-            raise ShelfMissing(
-                f"the shelf {self.folder} is empty", hint=f"fill it: attest ingest PAGES --shelf {self.folder}"
-            )
+            raise ShelfMissing(f"the shelf {self.folder} is empty", self.folder)
         return self.shelf
 
     async def _write(

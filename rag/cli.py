@@ -32,7 +32,9 @@ _EXPORTS = {
     "markdown": "a reading list",
 }
 _ANSWER = "one answer instead (JSON of attest ask --json, or -): its text with its references, or in a format above its papers"
-_FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar or text"
+_PATHS = """files (gzip and zip too), folders, globs, - for standard input, or a service and a query: arxiv:"cat:cs.CL AND
+abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS; starter: are the papers that come along"""
+_FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar, huggingface or text"
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
 (`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
@@ -80,10 +82,9 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--shelf", type=Path, help="folder of the shelf (default: ATTEST_SHELF, or ./shelf)")
         return added
 
-    ingest = command("ingest", _ingest, "read papers from files into the shelf")
-    ingest.add_argument(
-        "paths", nargs="+", metavar="PATH", help="files (gzip and zip too), folders, globs, or - for standard input"
-    )
+    ingest = command("ingest", _ingest, "read papers from files or services into the shelf")
+    ingest.add_argument("paths", nargs="+", metavar="SOURCE", help=_PATHS)
+    ingest.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
     search = command("search", _search, "ranked papers with the matching sentence")
@@ -155,9 +156,15 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
     from rag.ingest.formats import KNOWN
 
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {arguments.limit}")
     with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
         report = assistant.ingest(
-            arguments.paths, format=arguments.format, page_year=arguments.page_year, progress=progress
+            arguments.paths,
+            format=arguments.format,
+            page_year=arguments.page_year,
+            limit=arguments.limit,
+            progress=progress,
         )
     for item in report.rejected:
         print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
@@ -167,7 +174,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     if not report.read:
         raise IngestError(
             "nothing could be read",
-            hint=f"what is understood: {KNOWN}",
+            hint=f"what is understood: {KNOWN}; without a file at hand: attest ingest starter:",
         )
     return 0
 

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     page_year: int | None = Field(
         None, ge=1990, le=2100, description="year of saved pages whose dates have none; inferred when unset"
     )
+    services: dict[Literal["arxiv", "openalex", "s2", "hf"], str] = Field(
+        default_factory=dict,
+        description='addresses of services of papers in place of their own, as JSON: {"arxiv": "http://..."}',
+    )
     llm: str | None = Field(
         None,
         description="language model that writes answers, as openai:MODEL or hf:PATH; the extractive writer when unset",

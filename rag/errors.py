@@ -30,7 +30,11 @@ class ShelfError(AttestError):
 
 
 class ShelfMissing(ShelfError):
-    """There is no shelf at that path."""
+    """There is no shelf at that path, or nothing on it."""
+
+    def __init__(self, message: str, folder: object) -> None:
+        hint = f"fill it: attest ingest PAGES --shelf {folder}\n  or try the starter shelf: attest ingest starter: --shelf {folder}"
+        super().__init__(message, hint=hint)
 
 
 class ShelfLocked(ShelfError):

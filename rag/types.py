@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import unicodedata
@@ -425,6 +426,22 @@ class Answer:
 
     def to_json(self, indent: int | None = None) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+    def _repr_html_(self) -> str:
+        """The answer in a notebook: its text, the quotes it rests on with their offsets, and a verdict on every claim. All of it
+        is escaped; nothing is loaded and nothing runs."""
+        text = html.escape(self.text).replace("\n", "<br>")
+        quotes = "".join(
+            f"<li value='{one.number}'><b>{html.escape(one.paper.title)}</b>{f' ({one.paper.year})' if one.paper.year else ''}, "
+            f"characters {one.start}-{one.end}: <q>{html.escape(one.quote)}</q></li>"
+            for one in self.citations
+        )
+        verdicts = "".join(
+            f"<li>{html.escape(claim.verdict)}: {html.escape(claim.text)}{f' ({html.escape(claim.reason)})' if claim.reason else ''}</li>"
+            for claim in self.claims
+        )
+        parts = [f"<p>{text}</p>", f"<ol>{quotes}</ol>" if quotes else "", f"<ul>{verdicts}</ul>" if verdicts else ""]
+        return f"<div>{''.join(parts)}</div>"
 
 
 @dataclass(frozen=True, slots=True)

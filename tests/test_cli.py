@@ -163,6 +163,33 @@ def test_a_bibliography_enriches_the_shelf_and_packed_files_are_read(tmp_path):
     assert (rows[0]["doi"], rows[0]["provenance"]["doi"]["file"]) == ("10.1234/h", "refs.bib")
 
 
+def test_without_a_network_it_is_said_and_with_a_service_it_is_read(tmp_path):
+    from test_live import Service
+
+    with Service("s2") as running:
+        bases = json.dumps({"s2": running.base, "arxiv": "http://127.0.0.1:9"})
+        done = attest("ingest", "s2:owls", "--limit", "3", "--shelf", "s", cwd=tmp_path, ATTEST_SERVICES=bases)
+        assert done.stdout.startswith("3 read: 3 new"), done.stderr
+        failed = attest("ingest", "arxiv:owls", "--shelf", "s", cwd=tmp_path, ATTEST_SERVICES=bases)
+    assert failed.returncode == 1
+    assert "arxiv:owls: 127.0.0.1 cannot be reached" in failed.stderr
+    assert "is there a network?" in failed.stderr
+
+
+def test_a_newcomer_is_shown_the_way_to_a_first_answer(tmp_path):
+    lost = attest("ask", "which papers compare hybrid linear attention ratios?", cwd=tmp_path)
+    assert lost.returncode == 4
+    command = next(line for line in lost.stderr.splitlines() if "starter:" in line).partition("attest ")[2].split()
+    assert attest(*command, cwd=tmp_path).returncode == 0
+    assert attest("ask", "which papers compare hybrid linear attention ratios?", cwd=tmp_path).returncode == 0
+
+
+def test_help_fits_a_screen():
+    said = attest("--help").stdout.splitlines()
+    assert len(said) <= 24
+    assert max(map(len, said)) <= 100
+
+
 def test_check_a_draft(shelf, tmp_path):
     (tmp_path / "draft.md").write_text(
         "# Related work\n\nHeron sorts integers in linear time [1]. Heron needs 40% less memory than quicksort.\n",

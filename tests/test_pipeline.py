@@ -739,4 +739,4 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, broken: bool):
         return found
 
     peak(50)
-    assert peak(2_400) < 1.3 * peak(600)
+    assert peak(4_000) < 1.3 * peak(1_300)  # the first is beyond what a report holds of rejected records

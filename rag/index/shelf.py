@@ -237,7 +237,7 @@ def open_ledger(folder: Path, settings: Settings) -> Iterator[Ledger]:
 def _prepare(folder: Path, create: bool) -> None:
     if not create:
         if not (folder / "ledger.sqlite").is_file():
-            raise ShelfMissing(f"there is no shelf at {folder}", hint=f"make one: attest ingest PAGES --shelf {folder}")
+            raise ShelfMissing(f"there is no shelf at {folder}", folder)
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)

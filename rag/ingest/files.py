@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from rag.types import Rejected
+
+# The papers that come with Attest, for a first try.
+STARTER = "starter:"
+# What to ask of which service, and how many papers to leave out; `rag.ingest.live` asks it.
+ADDRESS = re.compile(r"(arxiv|openalex|s2|hf):(?!//)(.+?)(?:#(\d+))?", re.DOTALL)
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a source is no file but names a service and what to ask it, such as `arxiv:cat:cs.CL`."""
+    return bool(ADDRESS.fullmatch(str(source))) and not os.path.exists(source)
 
 
 def shown(path: str | Path) -> str:
@@ -31,6 +43,8 @@ def find(sources: Sequence[str | Path]) -> tuple[list[Path | None], list[Rejecte
         path = Path(source)
         if source == "-":
             files.append(None)
+        elif source == STARTER and not os.path.exists(path):
+            files.append(Path(str(resources.files("eval").joinpath("datasets", "papers.jsonl"))))
         elif os.path.isdir(path):  # os.path: a name too long is just no file
             inside, refused = _folder(path)
             files += inside

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -66,23 +66,29 @@ def ingest(
     *,
     format: str = "auto",
     page_year: int | None = None,
+    limit: int | None = None,
+    services: Mapping[str, str] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Read `sources` into `shelf`. What cannot be read is reported and kept; everything else is stored.
 
     Args:
         sources: files (packed with gzip or zip or not), folders (read whole, hidden files and links out of them left
-            out), globs, or `-` for standard input.
+            out), globs, `-` for standard input, or what to ask a service (`arxiv:QUERY`, see `rag.ingest.live`).
         format: a key of `rag.ingest.formats.FORMATS`, or `auto`.
         page_year: year of saved pages whose dates have none; inferred when None.
+        limit: papers at most that each service is asked for; 100 when None.
+        services: addresses of services in place of their own.
 
     Raises:
-        UsageError: an unknown format.
+        UsageError: an unknown format, or a query that a service does not know.
     """
     if format != "auto" and format not in formats.FORMATS:
         raise UsageError(f"unknown format {format!r}", hint=f"formats: auto, {', '.join(formats.FORMATS)}")
     tally = _Tally()
-    found, refused = files.find(sources)
+    addresses = [str(source) for source in sources if files.is_address(source)]
+    found, refused = files.find([source for source in sources if not files.is_address(source)])
+    asked = _asked(addresses, limit, services)
     sizes = [files.size(path) for path in found]
     total = sum(sizes)
     before = 0
@@ -96,6 +102,10 @@ def ingest(
                 if progress and len(tally.batch) % 16 == 0:
                     progress(Progress(before + min(done, size), total, tally.papers))
             before += size
+        for record in asked:
+            _take(shelf, tally, record)
+            if progress and len(tally.batch) % 16 == 0:
+                progress(Progress(total, total, tally.papers + len(tally.batch)))
         _flush(shelf, tally)
     finally:
         # On Ctrl-C too: what was stored is searchable, and what was rejected is kept.
@@ -104,6 +114,27 @@ def ingest(
     if progress:
         progress(Progress(total, total, tally.papers))
     return tally.report()
+
+
+def _asked(
+    addresses: Sequence[str], limit: int | None, services: Mapping[str, str] | None
+) -> Iterator[Paper | Rejected]:
+    """The records that services give; one that fails is reported, and the next one asked."""
+    if not addresses:
+        return iter(())
+    from rag.ingest import live  # its HTTP client takes longer to load than a shelf to open
+
+    for address in addresses:
+        live.parsed(address)  # nothing is asked before all is understood
+
+    def each() -> Iterator[Paper | Rejected]:
+        for address in addresses:
+            try:
+                yield from live.read(address, live.LIMIT if limit is None else limit, services)
+            except IngestError as error:
+                yield Rejected(address, 0, str(error) + (f" ({error.hint})" if error.hint else ""))
+
+    return each()
 
 
 def _records(path: Path | None, format: str, page_year: int | None) -> Iterator[tuple[Paper | Rejected, int]]:
