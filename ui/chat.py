@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from rag.assistant import Assistant
-from rag.errors import AttestError, ShelfMissing
+from rag.errors import AttestError, ShelfMissing, UsageError
 from rag.render import escaped, to_bibtex, to_markdown
 from rag.types import Answer, Event
 from ui.conversations import Conversation, Conversations, Turn, now
@@ -22,6 +22,7 @@ from ui.examples import welcome_html
 from ui.feedback import Feedback
 from ui.filters import FilterControls, to_conditions
 from ui.listing import listing_html
+from ui.markup import literal
 from ui.pace import paced
 from ui.people import owner
 from ui.turns import conversation_html, live_html
@@ -132,8 +133,9 @@ class Chat:
         """The question in the box, after the turns that stay."""
         try:
             filters = to_conditions(*conditions)
-        except (TypeError, ValueError):
-            filters = {}
+        except UsageError as error:
+            yield {self.notice: f"{literal(str(error))}; {literal(error.hint)}"}
+            return
         async with aclosing(self._answering(question, key, editing, filters, owner(request))) as steps:
             async for step in steps:
                 yield step

@@ -36,7 +36,7 @@ class DraftTab:
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 text = gr.Textbox(label="Draft", lines=14, max_lines=30, placeholder=PLACEHOLDER, elem_id="draft")
-                bib = gr.File(label="BibTeX file (optional)", file_types=[".bib"], height=90, elem_id="bib")
+                bib = gr.File(label="BibTeX file (optional)", file_types=[".bib"], height=130, elem_id="bib")
                 with gr.Row():
                     check = gr.Button("Check", variant="primary", min_width=100)
                     stop = gr.Button("Stop", min_width=84, elem_classes=["slim"])

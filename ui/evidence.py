@@ -54,8 +54,9 @@ def paper_html(paper: Paper, *, folded: bool = False) -> str:
 
 
 def _panel(heading: str, note: str, inside: str, turn: int = -1, focus: str = "") -> str:
+    back = f'<button type="button" class="back" data-do="back" data-turn="{turn}">Back to the answer</button>'
     return (
-        f'<div class="panel" data-turn="{turn}" data-focus="{literal(focus)}"><h2>{literal(heading)}</h2>'
+        f'<div class="panel" data-turn="{turn}" data-focus="{literal(focus)}">{back if turn >= 0 else ""}<h2>{literal(heading)}</h2>'
         f'<p class="quiet">{literal(note)}</p>{inside}</div>'
     )
 

@@ -7,63 +7,67 @@ from typing import Any
 import gradio as gr
 
 from rag.assistant import Assistant
-from rag.errors import ShelfMissing
+from rag.errors import ShelfMissing, UsageError
 
 MOST_CHOICES = 2_000
 
 
 class FilterControls:
-    """Controls in a fold; `values` are its inputs, in the order `to_filters` takes them."""
+    """Controls in a fold; `values` are its inputs, in the order `to_conditions` takes them."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
-        organizations, pages = self._choices()
+        years, organizations, pages = self._choices()
         with gr.Accordion("Filters", open=False, elem_id="filters"):
             with gr.Row():
-                self.since = gr.Number(label="From year", precision=0, value=None, min_width=110)
-                self.until = gr.Number(label="To year", precision=0, value=None, min_width=110)
-                self.least = gr.Number(label="Authors, at least", precision=0, value=None, min_width=110)
-                self.most = gr.Number(label="Authors, at most", precision=0, value=None, min_width=110)
+                self.since = gr.Dropdown(years, label="From year", value="", min_width=110)
+                self.until = gr.Dropdown(years, label="To year", value="", min_width=110)
+                self.least = gr.Textbox(label="Authors, at least", max_length=4, placeholder="any", min_width=110)
+                self.most = gr.Textbox(label="Authors, at most", max_length=4, placeholder="any", min_width=110)
             with gr.Row():
-                self.organization = gr.Dropdown(
-                    organizations, label="Organisation", value=None, min_width=180, elem_id="organization"
-                )
-                self.page = gr.Dropdown(pages, label="Page it was read from", value=None, min_width=180)
+                self.organization = gr.Dropdown(organizations, label="Organisation", value="", min_width=180)
+                self.page = gr.Dropdown(pages, label="Page it was read from", value="", min_width=180)
             clear = gr.Button("Clear filters", size="sm", min_width=100)
         self.values = [self.since, self.until, self.least, self.most, self.organization, self.page]
-        clear.click(lambda: [None] * 6, None, self.values, api_visibility="private", show_progress="hidden")
+        self.choosing = [self.since, self.until, self.organization, self.page]
+        clear.click(lambda: [""] * 6, None, self.values, api_visibility="private", show_progress="hidden")
 
     def renewed(self) -> list[Any]:
-        """The choices of `organization` and `page` as the shelf is now."""
-        return [gr.update(choices=choices) for choices in self._choices()]
+        """The choices of `choosing` as the shelf is now."""
+        years, organizations, pages = self._choices()
+        return [gr.update(choices=choices) for choices in (years, years, organizations, pages)]
 
-    def _choices(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def _choices(self) -> list[list[tuple[str, str]]]:
+        """Years, organisations and pages, each with its number of papers."""
         try:
             ledger = self._assistant.shelf.ledger
         except ShelfMissing:
-            return [], []
-        both = [ledger.tally(field)[:MOST_CHOICES] for field in ("organization", "page")]
-        organizations, pages = ([("Any", ""), *((f"{name} ({n})", name) for name, n in rows)] for rows in both)
-        return organizations, pages
+            return [[("any", "")]] * 3
+        rows = [ledger.tally(field)[:MOST_CHOICES] for field in ("year", "organization", "page")]
+        return [[("any", ""), *((f"{value} ({n})", str(value)) for value, n in values)] for values in rows]
 
 
-def to_conditions(
-    since: float | None,
-    until: float | None,
-    least: float | None,
-    most: float | None,
-    organization: str | None,
-    page: str | None,
-) -> dict[str, Any]:
-    """What was set, as `Assistant.ask` takes filters."""
+def to_conditions(since: str, until: str, least: str, most: str, organization: str, page: str) -> dict[str, Any]:
+    """What was set, as `Assistant.ask` takes filters.
 
-    def within(low: float | None, high: float | None) -> dict[str, int]:
-        return {name: int(value) for name, value in (("gte", low), ("lte", high)) if value is not None}
+    Raises:
+        UsageError: a number is none.
+    """
+
+    def within(what: str, low: str | None, high: str | None) -> dict[str, int]:
+        return {name: _whole(what, value) for name, value in (("gte", low), ("lte", high)) if value and value.strip()}
 
     wanted = {
-        "year": within(since, until),
-        "author_count": within(least, most),
+        "year": within("year", since, until),
+        "author_count": within("number of authors", least, most),
         "organization": organization,
-        "page": page,
+        "page": {"eq": page} if page else None,
     }
     return {name: value for name, value in wanted.items() if value}
+
+
+def _whole(what: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"“{text}” is no {what}", hint="set it to a whole number, or clear the filters") from None

@@ -48,6 +48,7 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-do]');
   if (!button || !element.contains(button)) return;
   const { do: what, turn, number, paper, kind, key, text } = button.dataset;
+  if (what === 'back') document.getElementById(`turn-${turn}`)?.scrollIntoView();
   if (!EVENTS.includes(what)) return;
   if (what === 'remove' && !window.confirm('Delete this conversation?')) return;
   const panel = document.querySelector('#evidence .panel');
@@ -101,6 +102,6 @@ watch('value', () => {
     if (live && (near || !live.dataset.seen)) scroller.scrollTop = scroller.scrollHeight;
   } else if (scroller) {
     const last = element.querySelector('.turn:last-of-type');
-    if (last) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top - 8;
+    if (last) last.scrollIntoView({ block: 'start' });
   }
 });

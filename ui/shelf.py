@@ -53,7 +53,7 @@ class ShelfTab:
                 count = gr.Markdown(self._count(), elem_id="count")
                 papers, ids = gr.Dataframe(
                     headers=HEADERS, datatype=["str", "str", "str", "str", "str"], type="array", interactive=False,
-                    wrap=True, column_widths=["52%", "13%", "17%", "9%", "9%"], show_label=False, max_height=560,
+                    wrap=True, column_widths=["44%", "14%", "18%", "11%", "13%"], show_label=False, max_height=560,
                     elem_id="papers", buttons=[], latex_delimiters=[],
                 ), gr.State([])  # fmt: skip
             with gr.Column(scale=2, min_width=320):
@@ -82,9 +82,7 @@ class ShelfTab:
             **STORING,
         )
         renewed = added.then(self.browse, [words, order], listed, **STORING)
-        renewed.then(
-            lambda: [self._years(), *filters.renewed()], None, [plot, filters.organization, filters.page], **STORING
-        )
+        renewed.then(lambda: [self._years(), *filters.renewed()], None, [plot, *filters.choosing], **STORING)
         self.load: Callable[[gr.Blocks], Any] = lambda page: page.load(self.browse, [words, order], listed, **STORING)
 
     def browse(self, words: str | None, order: str) -> tuple[list[list[str]], list[str], str]:
