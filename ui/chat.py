@@ -30,7 +30,8 @@ from ui.turns import conversation_html, live_html
 # Asking awaits the language model and works in few threads, so many may wait for one at the same time.
 AT_ONCE = 64
 REMEMBERED = 4  # earlier answers a follow-up may refer to
-HEARTBEAT = 1.0  # seconds after which a silent answer notices that nobody waits for it
+TICK = 0.2  # seconds without a word after which a draft that was not drawn yet is
+HEARTBEAT = 1.0  # seconds after which a silent answer is drawn again, and so notices that nobody waits for it
 FRAME = 0.08  # seconds between two drawings of a draft
 SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": True}
@@ -181,7 +182,7 @@ class Chat:
         }  # fmt: skip
         try:
             history = conversation.answers[-REMEMBERED:]
-            async with aclosing(paced(self._assistant.astream(question, history, filters), HEARTBEAT)) as events:
+            async with aclosing(paced(self._assistant.astream(question, history, filters), TICK)) as events:
                 draft = _Draft(turn.question, filters)
                 async for event in events:
                     if event and event.answer:
@@ -323,19 +324,19 @@ class _Draft:
 
     def __init__(self, question: str, filters: dict[str, Any]) -> None:
         self._question, self._filters = question, filters
-        self._text, self._stage, self._drawn = "", "searching", 0.0
+        self._text, self._stage, self._drawn, self._drawn_whole = "", "searching", 0.0, False
 
     def add(self, event: Event | None) -> bool:
         """Whether it is time to draw."""
-        if event is None:
-            return True
-        if event.kind == "status":
+        self._drawn_whole = self._drawn_whole and event is None
+        if event and event.kind == "status":
             self._stage = event.text
-        elif event.kind == "token":
+        elif event and event.kind == "token":
             self._text += event.text
-            if time.monotonic() - self._drawn < FRAME:
-                return False
-        self._drawn = time.monotonic()
+        since = time.monotonic() - self._drawn
+        if since < (HEARTBEAT if self._drawn_whole else FRAME):
+            return False
+        self._drawn, self._drawn_whole = time.monotonic(), True
         return True
 
     def html(self) -> str:

@@ -33,7 +33,9 @@ def evidence_html(answer: Answer | None, turn: int = 0, read: Read | None = None
         _cited(own, answer.claims, (read or {}).get(key, ()), unfolded or _named(focus, own), turn)
         for key, own in cited.items()
     )
-    others = "".join(paper_html(paper, folded=paper.id != focus) for paper, _ in answer.nearest)
+    # What was not used is told of below the answer; here, when it is asked for or there is nothing else.
+    wanted = not cited or focus in {paper.id for paper, _ in answer.nearest}
+    others = "".join(paper_html(paper, folded=paper.id != focus) for paper, _ in answer.nearest if wanted)
     if others:
         heading = "Nearest papers" if not cited else "Retrieved and not used"
         note = "Nothing is cited: these come nearest, and may or may not help." if not cited else ""

@@ -34,7 +34,7 @@ function showQuote(marker) {
 function bring(panel, number, paper) {
   const article = [...panel.querySelectorAll('article')].find((one) =>
     paper ? one.dataset.paper === paper : (one.dataset.numbers || '').split(' ').includes(number));
-  if (!article) return;
+  if (!article) return false;
   const fold = article.querySelector('details');
   if (fold) fold.open = true;
   const quoted = number && article.querySelector(`mark[data-number="${number}"]`);
@@ -42,6 +42,7 @@ function bring(panel, number, paper) {
   (quoted || article).scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
   for (const old of panel.querySelectorAll('.focus')) old.classList.remove('focus');
   (quoted || article).classList.add('focus');
+  return true;
 }
 
 element.addEventListener('click', (event) => {
@@ -53,7 +54,7 @@ element.addEventListener('click', (event) => {
   if (what === 'remove' && !window.confirm('Delete this conversation?')) return;
   const panel = document.querySelector('#evidence .panel');
   // The panel shows this answer already: no need to ask the server.
-  if (what === 'show' && panel && panel.dataset.turn === turn) return bring(panel, number, paper);
+  if (what === 'show' && panel && panel.dataset.turn === turn && bring(panel, number, paper)) return;
   const note = element.querySelector(`input[data-note="${turn}"]`);
   const data = { turn: Number(turn ?? -1), number: number ?? '', paper: paper ?? '', kind: kind ?? '' };
   trigger(what, { ...data, key: key ?? '', text: text ?? '', note: note && kind === 'missing paper' ? note.value : '' });
