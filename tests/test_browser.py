@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
 import threading
@@ -111,7 +112,7 @@ def opened(address: str, context: BrowserContext) -> Iterator[Page]:
 
 
 def ask(page: Page, question: str) -> None:
-    page.get_by_label("Question").fill(question)
+    page.get_by_role("textbox", name="Question").fill(question)
     page.keyboard.press("Enter")
 
 
@@ -167,7 +168,7 @@ def test_planted_text_is_nothing_but_text(page: Page):
 
     # The other places that show papers or what readers write: the listing, the draft, the conversations.
     page.get_by_role("tab", name="Shelf").click()
-    row = page.locator("#papers").get_by_text("Zebra stripes against biting flies").first
+    row = page.get_by_role("gridcell", name="Zebra stripes against biting flies")
     expect(row).to_contain_text("<img src=x onerror")
     row.click()
     expect(page.locator("#paper")).to_contain_text("A. <i>Painter</i>, B. Rider")
@@ -230,7 +231,7 @@ def test_edit_ask_again_and_errors(page: Page):
     ask(page, "x" * 4001)
     expect(page.locator("#turn-0 .failed")).to_contain_text("the longest that is answered has 4,000")
     page.get_by_role("button", name="Edit question").click()
-    expect(page.get_by_label("Question")).to_have_value("x" * 4001)
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("x" * 4001)
     expect(page.locator("#notice")).to_contain_text("Editing question 1")
     ask(page, QUESTION)
     expect(page.locator("#turn-0")).to_contain_text("Statements checked")
@@ -257,10 +258,10 @@ def test_conversations_are_kept_private_and_deletable(served: Served, browser: B
         stranger = other.new_page()
         stranger.goto(served.address)
         expect(stranger.get_by_role("heading", name="Ask the papers on this shelf")).to_be_visible()
-        stranger.get_by_role("button", name="Open Sidebar").click()
+        stranger.get_by_role("button", name="Toggle Sidebar").click()
         expect(stranger.locator("#conversations")).to_contain_text("None yet")
 
-    page.get_by_role("button", name="Open Sidebar").click()
+    page.get_by_role("button", name="Toggle Sidebar").click()
     listed = page.locator("#conversations li")
     expect(listed).to_have_count(1)
     page.get_by_role("button", name="New conversation").click()
@@ -441,9 +442,9 @@ def written(tmp_path_factory: pytest.TempPathFactory, model: ScriptedModel) -> I
 def words(over: threading.Event | None = None) -> Iterator[str | float]:
     """A streamed completion that does not end by itself; sets `over` when nobody reads it any more."""
     try:
-        while True:
-            yield sse({"content": "word "})
-            yield 0.05
+        for number in itertools.count():  # the same word for ever would be given up as repetition
+            yield sse({"content": f"word{number} "})
+            yield 0.2
     finally:
         if over:
             over.set()
@@ -456,12 +457,12 @@ def test_words_stream_and_what_is_not_supported_says_why(
 
     first, rest = SAID[:30], SAID[30:]
     reply = Reply(
-        events=lambda: [sse({"content": first}), 1.5, sse({"content": rest}), sse({}, "stop"), "data: [DONE]\n\n"]
+        events=lambda: [sse({"content": first}), 2.5, sse({"content": rest}), sse({}, "stop"), "data: [DONE]\n\n"]
     )
     model.play(reply, SAID)
     for page in opened(written.address, context):
         ask(page, "how much does Marmot increase recall?")
-        expect(page.locator("#live .draft")).to_contain_text(first)
+        expect(page.locator("#live .draft")).to_contain_text("Marmot increases recall")
         expect(page.locator("#live .stage")).to_have_text("Writing…")
         assert page.locator("#live .verdict").count() == 0, "a draft has no verdicts yet"
         expect(page.locator("#turn-0 .tally")).to_have_text("Statements checked: 1 supported, 1 not supported.")
@@ -480,7 +481,7 @@ def test_stop_keeps_the_question_and_ends_the_work(written: Served, context: Bro
     model.play(Reply(events=lambda: words()), SAID, SAID)
     for page in opened(written.address, context):
         ask(page, "how much does Marmot increase recall?")
-        expect(page.locator("#live .draft")).to_contain_text("word word")
+        expect(page.locator("#live .draft")).to_contain_text("word1 word2")
         page.get_by_role("button", name="Stop").first.click()
         expect(page.locator("#turn-0 .failed")).to_contain_text("was not answered to the end")
         expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
@@ -496,7 +497,7 @@ def test_closing_the_tab_ends_the_work(written: Served, browser: Browser, model:
         page.goto(written.address)
         page.get_by_role("heading", name="Ask the papers on this shelf").wait_for()
         ask(page, "how much does Marmot increase recall?")
-        page.get_by_text("word word").wait_for()
+        page.get_by_text("word1 word2").wait_for()
         assert not gone.is_set()
     # The request to the language model is closed, which its server notices at its next word.
     assert gone.wait(60)
