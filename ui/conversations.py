@@ -74,9 +74,14 @@ class Conversations:
         return Conversation(secrets.token_hex(8))
 
     def read(self, owner: str, key: str) -> Conversation | None:
-        """The conversation of this owner under this id; None when there is none, or it cannot be read."""
+        """The conversation of this owner under this id; None when there is none, or it cannot be read.
+
+        Raises:
+            ValueError: no conversation can have this owner or id.
+        """
+        path = self._path(owner, key)
         try:
-            data = json.loads(self._path(owner, key).read_text(encoding="utf-8"))
+            data = json.loads(path.read_text(encoding="utf-8"))
             papers = {item["id"]: Paper.from_dict(item) for item in data["papers"]}
             return Conversation(key, tuple(_turn(row, papers) for row in data["turns"]))
         except (OSError, ValueError, KeyError, TypeError):

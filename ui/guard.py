@@ -55,8 +55,8 @@ class Guard:
             await _too_large(limit)(scope, receive, reply)
             return
         try:
-            await self._app(scope, _limited(receive, limit), reply)
-        except TooLarge:
+            await self._app(scope, reply.limited(receive, limit), reply)
+        except TooLarge:  # what reads the body may also have made an answer of its own out of it
             if not reply.begun:
                 await _too_large(limit)(scope, receive, reply)
 
@@ -71,31 +71,33 @@ def _too_large(limit: int) -> PlainTextResponse:
     return PlainTextResponse(f"The request is larger than {limit:,} bytes", status_code=413)
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """The body as it comes, also without a length told, until it is too large."""
-    seen = 0
-
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise TooLarge
-        return message
-
-    return limited
-
-
 class _Reply:
     """Sends on what the application answers, with the headers, and the nonce put into a page."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.begun = False
+        self.begun = self._too_large = False
         self._send, self._nonce = send, secrets.token_urlsafe(16)
         self._cookie = None if _has_cookie(Headers(scope=scope)) else new_token()
         self._held: list[Message] = []  # the start and body of an HTML page, until the nonce can be put into it whole
 
+    def limited(self, receive: Receive, limit: int) -> Receive:
+        """The body as it comes, also without a length told, until it is too large."""
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                self._too_large = True
+                raise TooLarge
+            return message
+
+        return limited
+
     async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._too_large:
+            message = {**message, "status": 413}
         self.begun = True
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

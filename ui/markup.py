@@ -18,8 +18,8 @@ WORDS = {
     Verdict.UNCHECKED: "not checked",
 }
 _MARKER = re.compile(r"\[(\d+)\]")
-# What still belongs to a statement for the eye: the closing quotation mark and its markers.
-_TAIL = re.compile(r"[”\"’).,]*(?:\s?\[\d+\])*")
+# What still belongs to a statement for the eye: the closing quotation mark, its markers and full stop.
+_TAIL = re.compile(r"[”\"’).,]*(?:\s?\[\d+\])*[.,;:]?")
 
 
 def literal(text: str) -> str:

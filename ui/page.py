@@ -28,6 +28,7 @@ def create_app(assistant: Assistant, runs: Path = Path("runs")) -> gr.Blocks:
     chat, shelf, draft, newest = Chat(assistant), ShelfTab(assistant), DraftTab(assistant), RunsTab(runs)
     page = gr.Blocks(title="Attest", analytics_enabled=False, fill_width=True, delete_cache=(KEPT, KEPT))
     with page:
+        add_endpoints(assistant)  # first, for an event's function of the same name would take theirs
         with gr.Row(elem_id="top"):
             gr.Markdown("# Attest")
             theme = gr.Button("Light or dark", size="sm", min_width=110, scale=0)
@@ -44,6 +45,5 @@ def create_app(assistant: Assistant, runs: Path = Path("runs")) -> gr.Blocks:
         evaluation.select(newest.newest, None, newest.shown, **STORING)
         shelf.load(page)
         chat.load(page)
-        add_endpoints(assistant)
     page.queue(max_size=WAITING, default_concurrency_limit=16)
     return page
