@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import re
@@ -165,6 +166,48 @@ def test_search_fetch_and_check_endpoints(client: Any):
     assert set(named) == {"/ask", "/search", "/fetch", "/check"}
 
 
+def tools_of(address: str, headers: dict[str, str] | None = None) -> Any:
+    """A session with the server's MCP endpoint, as an assistant has it."""
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    import contextlib
+
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    @contextlib.asynccontextmanager
+    async def session() -> Any:
+        async with (
+            streamablehttp_client(f"{address}/mcp", headers=headers) as (read, write, _),
+            ClientSession(read, write) as one,
+        ):
+            await one.initialize()
+            yield one
+
+    return session()
+
+
+def test_an_assistant_searches_fetches_and_asks_over_mcp(served: Served):
+    async def use() -> None:
+        async with tools_of(served.address) as session:
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            assert set(tools) == {"search", "fetch", "ask", "check"}
+            assert all(tool.annotations.readOnlyHint for tool in tools.values())
+            assert tools["search"].inputSchema["required"] == ["query"]
+            found = await session.call_tool("search", {"query": "meals that simmer"})
+            results = json.loads(found.content[0].text)["results"]
+            assert {"id", "title", "url"} <= set(results[0])
+            fetched = json.loads((await session.call_tool("fetch", {"id": results[0]["id"]})).content[0].text)
+            assert fetched["text"].startswith("CraneNet plans meals")
+            assert {"id", "title", "text", "url", "metadata"} == set(fetched)
+            answer = json.loads((await session.call_tool("ask", {"question": QUESTION})).content[0].text)
+            assert answer["claims"][0]["verdict"] == "supported"
+            refused = await session.call_tool("fetch", {"id": "nothing"})
+            assert refused.isError
+            assert "no paper on the shelf has the id" in refused.content[0].text
+
+    asyncio.run(use())
+
+
 async def asked(http: Any, address: str, question: str) -> dict[str, Any]:
     """One question through the queue, as Gradio's own clients send it."""
     begun = await http.post(f"{address}/gradio_api/call/ask", json={"data": [question, None, None]})
@@ -304,6 +347,21 @@ def test_log_in_is_needed_where_users_are_named(tmp_path: Path):
         )
         assert client.predict(QUESTION, api_name="/ask")["status"] == "answered"
         client.close()
+        pytest.importorskip("mcp", reason="the extra mcp is not installed")
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        for headers in (
+            {},
+            {"Authorization": "Basic " + base64.b64encode(b"ada:guess").decode()},
+            {"Authorization": "Basic !"},
+        ):
+            assert httpx.post(f"{served.address}/mcp", json=call, headers=headers).status_code == 401
+
+        async def use() -> list[str]:
+            own = {"Authorization": "Basic " + base64.b64encode(b"ada:a long secret").decode()}
+            async with tools_of(served.address, own) as session:
+                return [tool.name for tool in (await session.list_tools()).tools]
+
+        assert "ask" in asyncio.run(use())
 
 
 def test_missing_shelf_ends_with_its_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

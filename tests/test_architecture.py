@@ -36,6 +36,7 @@ ROOMS = {
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},
+    "mcp": {"ui/tools.py"},
     "gradio": {
         f"ui/{name}.py" for name in ("api", "chat", "draft", "filters", "page", "people", "runs", "server", "shelf")
     },
@@ -147,7 +148,7 @@ def test_every_package_is_named_in_pyproject():
     named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     there = {
         ".".join(path.parent.relative_to(ROOT).parts)
-        for top in ("rag", "eval", "prompts")
+        for top in ("rag", "eval", "prompts", "ui")
         for path in ROOT.glob(f"{top}/**/__init__.py")
     }
     assert named == there

@@ -1,4 +1,4 @@
-"""The named endpoints /ask, /search, /check and /fetch: for programs, and with the `mcp` extra for assistants."""
+"""The named endpoints /ask, /search, /fetch and /check, for programs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ AT_ONCE = 32
 
 def add_endpoints(assistant: Assistant) -> None:
     """Add them to the page that is being made."""
-    for made in (_ask(assistant), _search(assistant), _fetch(assistant), _check(assistant)):
+    for made in endpoints(assistant):
         gr.api(_told(made), api_name=made.__name__, concurrency_limit=AT_ONCE, concurrency_id="api")  # type: ignore[attr-defined]
+
+
+def endpoints(assistant: Assistant) -> tuple[Callable[..., Any], ...]:
+    """Coroutine functions with plain values, named and described as programs and assistants see them."""
+    return _ask(assistant), _search(assistant), _fetch(assistant), _check(assistant)
 
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +46,9 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ask(assistant: Assistant) -> Callable[..., Any]:
-    async def ask(question: str, history: list | None = None, filters: dict | None = None) -> dict:  # type: ignore[type-arg]
+    async def ask(
+        question: str, history: list[Any] | None = None, filters: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Answer a question from the papers of the shelf: every statement cites and quotes its paper and was checked against the quoted words; or say that the shelf does not know.
 
         Args:
@@ -55,7 +62,7 @@ def _ask(assistant: Assistant) -> Callable[..., Any]:
 
 
 def _search(assistant: Assistant) -> Callable[..., Any]:
-    async def search(query: str, k: int = 10, filters: dict | None = None) -> dict:  # type: ignore[type-arg]
+    async def search(query: str, k: int = 10, filters: dict[str, Any] | None = None) -> dict[str, Any]:
         """Find papers on the shelf by words and meaning: ranked, each with id, title, url, date and its best matching sentence. Use `fetch` with an id for the whole abstract.
 
         Args:
@@ -73,7 +80,7 @@ def _search(assistant: Assistant) -> Callable[..., Any]:
 
 
 def _fetch(assistant: Assistant) -> Callable[..., Any]:
-    async def fetch(id: str) -> dict:  # type: ignore[type-arg]
+    async def fetch(id: str) -> dict[str, Any]:
         """The whole record of one paper by its id, as `search` gives it: title, abstract and metadata.
 
         Args:
@@ -92,7 +99,7 @@ def _fetch(assistant: Assistant) -> Callable[..., Any]:
 
 
 def _check(assistant: Assistant) -> Callable[..., Any]:
-    async def check(text: str) -> list:  # type: ignore[type-arg]
+    async def check(text: str) -> list[dict[str, Any]]:
         """Check each sentence of a text (plain, Markdown or LaTeX) against the papers it cites or the nearest of the shelf: verdict, score, best quote, reason.
 
         Args:

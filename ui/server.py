@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from ui.accounts import Accounts
 from ui.guard import LARGEST_UPLOAD, Guard
 from ui.options import ServeOptions, add_options, ask_for_user, to_options
 from ui.page import create_app
+from ui.tools import add_tools
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -46,12 +47,16 @@ def serve(assistant: Assistant, options: ServeOptions = ServeOptions()) -> None:
         shown = f"[{host}]" if ":" in host else host
         print(f"Attest answers at http://{shown}:{listener.getsockname()[1]} (Ctrl+C ends it)", flush=True)
         page = application(assistant, options, accounts)
-        uvicorn.Server(uvicorn.Config(page, log_level="warning", timeout_graceful_shutdown=2)).run(sockets=[listener])
+        server = uvicorn.Server(uvicorn.Config(page, log_level="warning", timeout_graceful_shutdown=2))
+        # Open pages hold a connection; that Ctrl+C cuts it is no error to tell of.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
+        server.run(sockets=[listener])
 
 
 def application(assistant: Assistant, options: ServeOptions, accounts: Accounts | None = None) -> FastAPI:
     """The page as an ASGI application, with everything that guards it."""
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_tools(page, assistant, accounts)
     gr.mount_gradio_app(
         page,
         create_app(assistant, options.runs),
@@ -64,7 +69,7 @@ def application(assistant: Assistant, options: ServeOptions, accounts: Accounts 
         run_history=False,  # what is asked stays out of the browser's storage
         show_error=False,  # only errors meant for the user are shown
         ssr_mode=False,
-        mcp_server=importlib.util.find_spec("mcp") is not None,  # the extra `mcp` turns it on
+        mcp_server=False,  # ours answers in JSON, and asks for a password where there are users
         enable_monitoring=False,
     )
     bare = f"[{options.host}]" if ":" in options.host else options.host
