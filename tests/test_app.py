@@ -42,11 +42,16 @@ def client(served: Served) -> Iterator[Any]:
     one.close()
 
 
+def http(send: Any, url: str, **more: Any) -> Any:
+    """A request with patience: the machine may be busy."""
+    return send(url, **{"timeout": 120, **more})
+
+
 def test_security_headers(served: Served):
     import httpx
 
     for path in ("/", "/config", "/nowhere", "/gradio_api/info"):
-        headers = httpx.get(served.address + path).headers
+        headers = http(httpx.get, served.address + path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -54,28 +59,28 @@ def test_security_headers(served: Served):
         assert re.search(r"script-src [^;]*'unsafe-inline'", policy) is None
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
-    policies = {httpx.get(served.address).headers["content-security-policy"] for _ in range(2)}
+    policies = {http(httpx.get, served.address).headers["content-security-policy"] for _ in range(2)}
     assert len(policies) == 2, "a nonce is used once"
 
 
 def test_each_browser_gets_a_cookie_that_scripts_cannot_read(served: Served):
     import httpx
 
-    first = httpx.get(served.address)
+    first = http(httpx.get, served.address)
     given = first.headers["set-cookie"]
     assert re.match(r"attest_browser=[\w-]{32}; ", given)
     assert "HttpOnly" in given
     assert "SameSite=Strict" in given
-    again = httpx.get(served.address, headers={"cookie": given.partition(";")[0]})
+    again = http(httpx.get, served.address, headers={"cookie": given.partition(";")[0]})
     assert "set-cookie" not in again.headers
-    assert "set-cookie" in httpx.get(served.address, headers={"cookie": "attest_browser=../../x"}).headers
+    assert "set-cookie" in http(httpx.get, served.address, headers={"cookie": "attest_browser=../../x"}).headers
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7860"])
 def test_foreign_host_is_refused(served: Served, host: str):
     import httpx
 
-    assert httpx.get(served.address, headers={"Host": host}).status_code == 400
+    assert http(httpx.get, served.address, headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -85,32 +90,32 @@ def test_foreign_host_is_refused(served: Served, host: str):
 def test_foreign_origin_is_refused(served: Served, headers: dict[str, str]):
     import httpx
 
-    call: dict[str, Any] = {"url": f"{served.address}/gradio_api/call/ask", "json": {"data": [QUESTION]}}
-    refused = httpx.post(**call, headers=headers)
+    url, call = f"{served.address}/gradio_api/call/ask", {"json": {"data": [QUESTION]}}
+    refused = http(httpx.post, url, **call, headers=headers)
     assert refused.status_code == 403
     assert "content-security-policy" in refused.headers
-    assert httpx.post(**call, headers={"Origin": served.address}).status_code == 200
-    assert httpx.post(**call).status_code == 200
+    assert http(httpx.post, url, **call, headers={"Origin": served.address}).status_code == 200
+    assert http(httpx.post, url, **call).status_code == 200
 
 
 def test_requests_and_uploads_are_limited(served: Served):
     import httpx
 
     url = f"{served.address}/gradio_api/call/ask"
-    assert httpx.post(url, content=b"x" * 2_000_001).status_code == 413
+    assert http(httpx.post, url, content=b"x" * 2_000_001).status_code == 413
 
     def pieces() -> Iterator[bytes]:  # without a length told beforehand
         for _ in range(40):
             yield b"x" * 100_000
 
     try:
-        status = httpx.post(url, content=pieces()).status_code
+        status = http(httpx.post, url, content=pieces()).status_code
     except httpx.HTTPError:  # the server may hang up on the rest
         status = 413
     assert status == 413
     upload = f"{served.address}/gradio_api/upload"
-    assert httpx.post(upload, files={"files": ("a.txt", b"x" * 1_000)}).status_code == 200
-    refused = httpx.post(upload, files={"files": ("a.txt", b"x" * 64_000_001)}, timeout=60)
+    assert http(httpx.post, upload, files={"files": ("a.txt", b"x" * 1_000)}).status_code == 200
+    refused = http(httpx.post, upload, files={"files": ("a.txt", b"x" * 64_000_001)}, timeout=60)
     assert refused.status_code == 413
 
 
@@ -123,7 +128,7 @@ def test_no_file_of_the_server_is_given_out(served: Served):
         ROOT / "pyproject.toml",
         "/etc/passwd",
     ):
-        assert httpx.get(f"{served.address}/gradio_api/file={path}").status_code in (403, 404)
+        assert http(httpx.get, f"{served.address}/gradio_api/file={path}").status_code in (403, 404)
 
 
 def test_ask_endpoint_returns_the_answer_as_json(client: Any):
@@ -337,11 +342,11 @@ def test_log_in_is_needed_where_users_are_named(tmp_path: Path):
     add_user(users, "bob", "another secret")
     with serving(tmp_path, [MARMOT.to_dict()], "--auth-file", str(users)) as served:
         for path in ("/config", "/gradio_api/info", "/gradio_api/file=x"):
-            assert httpx.get(served.address + path).status_code == 401
-        assert httpx.post(f"{served.address}/gradio_api/call/ask", json={"data": [QUESTION]}).status_code == 401
-        assert httpx.post(f"{served.address}/gradio_api/upload", files={"files": ("a", b"x")}).status_code == 401
+            assert http(httpx.get, served.address + path).status_code == 401
+        assert http(httpx.post, f"{served.address}/gradio_api/call/ask", json={"data": [QUESTION]}).status_code == 401
+        assert http(httpx.post, f"{served.address}/gradio_api/upload", files={"files": ("a", b"x")}).status_code == 401
         for wrong in ({"username": "ada", "password": "guess"}, {"username": "eve", "password": "a long secret"}):
-            assert httpx.post(f"{served.address}/login", data=wrong).status_code == 400
+            assert http(httpx.post, f"{served.address}/login", data=wrong).status_code == 400
         client = Client(
             served.address, auth=("ada", "a long secret"), verbose=False, analytics_enabled=False, download_files=False
         )
@@ -354,7 +359,7 @@ def test_log_in_is_needed_where_users_are_named(tmp_path: Path):
             {"Authorization": "Basic " + base64.b64encode(b"ada:guess").decode()},
             {"Authorization": "Basic !"},
         ):
-            assert httpx.post(f"{served.address}/mcp", json=call, headers=headers).status_code == 401
+            assert http(httpx.post, f"{served.address}/mcp", json=call, headers=headers).status_code == 401
 
         async def use() -> list[str]:
             own = {"Authorization": "Basic " + base64.b64encode(b"ada:a long secret").decode()}

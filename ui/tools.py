@@ -47,7 +47,7 @@ def add_tools(page: FastAPI, assistant: Assistant, accounts: Accounts | None) ->
 
         return tool
 
-    server = FastMCP("Attest", stateless_http=True, json_response=True)
+    server = FastMCP("Attest", stateless_http=True, json_response=True, log_level="ERROR")
     for function in endpoints(assistant):
         server.tool(annotations=ToolAnnotations(readOnlyHint=True, openWorldHint=False))(told(function))
     server.streamable_http_app()  # makes the session manager
