@@ -195,6 +195,22 @@ def test_accounts(tmp_path: Path):
             Accounts.read(path)
 
 
+def test_add_user_asks_for_the_password_twice(tmp_path: Path, monkeypatch, capsys):
+    from rag.cli import main
+
+    users = tmp_path / "users"
+    said = iter(["a long secret", "a long secret", "a long secret", "a lost secret"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(said))
+    assert main(["serve", "--auth-file", str(users), "--add-user", "ada"]) == 0
+    assert Accounts.read(users).allows("ada", "a long secret")
+    assert main(["serve", "--auth-file", str(users), "--add-user", "bob"]) == 2
+    assert "the two passwords differ" in capsys.readouterr().err
+    assert main(["serve", "--add-user", "bob"]) == 2
+    assert (
+        main(["serve", "--auth-file", str(tmp_path / "none"), "--shelf", str(tmp_path)]) == 4
+    )  # no shelf is said first
+
+
 def test_filters_as_set():
     from ui.filters import to_conditions
 

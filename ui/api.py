@@ -16,6 +16,7 @@ from rag.ingest.repair import readable
 from rag.render import search_to_json
 from rag.types import Paper
 from ui.draft import LONGEST_DRAFT
+from ui.pace import long
 
 MOST_PAPERS = 100
 AT_ONCE = 32
@@ -107,7 +108,7 @@ def _check(assistant: Assistant) -> Callable[..., Any]:
         """
         if len(text) > LONGEST_DRAFT:
             raise UsageError(f"the text has {len(text):,} characters; at most {LONGEST_DRAFT:,} are checked at a time")
-        found = await asyncio.to_thread(assistant.check, text)
+        found = await long(lambda: assistant.check(text))
         return [finding.to_dict() for finding in found]
 
     return check

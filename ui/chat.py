@@ -25,7 +25,7 @@ from ui.listing import listing_html
 from ui.markup import literal
 from ui.pace import paced
 from ui.people import owner
-from ui.turns import conversation_html, live_html
+from ui.turns import conversation_html, done_html, live_html
 
 # Asking awaits the language model and works in few threads, so many may wait for one at the same time.
 AT_ONCE = 64
@@ -199,7 +199,7 @@ class Chat:
         conversation = conversation.and_then(turn)
         if self._store.exists(me, conversation.id):  # not deleted meanwhile
             self._store.write(me, conversation)
-        yield self._all(me, conversation)
+        yield {**self._all(me, conversation), self.live: done_html(turn)}
 
     def stopped(self, key: str, request: gr.Request) -> dict[Any, Any]:
         """The chat without the half-made answer: an unchecked draft must not stay as if it were checked."""

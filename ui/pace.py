@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+# What takes seconds or minutes has threads of its own: questions must not wait for one.
+_LONG = ThreadPoolExecutor(16, thread_name_prefix="attest-long")
+
+
+def long(work: Callable[[], T]) -> Awaitable[T]:
+    """Run in a thread that no question waits for."""
+    return asyncio.get_running_loop().run_in_executor(_LONG, work)
 
 
 async def paced(events: AsyncGenerator[T, None], seconds: float) -> AsyncGenerator[T | None, None]:
@@ -51,7 +59,7 @@ async def told(work: Callable[[Callable[[T], None]], None]) -> AsyncGenerator[T,
             raise Stopped
         loop.call_soon_threadsafe(said.put_nowait, item)
 
-    running = asyncio.create_task(asyncio.to_thread(work, tell))
+    running = asyncio.ensure_future(long(lambda: work(tell)))
     try:
         while True:
             next_word = asyncio.ensure_future(said.get())

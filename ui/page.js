@@ -68,6 +68,8 @@ element.addEventListener('click', (event) => {
   }
 });
 
+if (element.closest('#live')) element.setAttribute('aria-live', 'polite');
+
 for (const kind of ['mouseover', 'focusin']) {
   element.addEventListener(kind, (event) => {
     const marker = event.target.closest('.cite');

@@ -35,6 +35,7 @@ def add_tools(page: FastAPI, assistant: Assistant, accounts: Accounts | None) ->
     from mcp.server.fastmcp import FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
     from mcp.server.fastmcp.server import StreamableHTTPASGIApp
+    from mcp.server.transport_security import TransportSecuritySettings
     from mcp.types import ToolAnnotations
 
     def told(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +48,9 @@ def add_tools(page: FastAPI, assistant: Assistant, accounts: Accounts | None) ->
 
         return tool
 
-    server = FastMCP("Attest", stateless_http=True, json_response=True, log_level="ERROR")
+    # Hosts and origins are held by `Guard` for the whole server.
+    trusting = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    server = FastMCP("Attest", stateless_http=True, json_response=True, log_level="ERROR", transport_security=trusting)
     for function in endpoints(assistant):
         server.tool(annotations=ToolAnnotations(readOnlyHint=True, openWorldHint=False))(told(function))
     server.streamable_http_app()  # makes the session manager

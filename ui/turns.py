@@ -38,11 +38,17 @@ def turn_html(turn: Turn, at: int) -> str:
 def live_html(question: str, draft: str, stage: str, filters: Mapping[str, Any]) -> str:
     """The turn that is being answered."""
     asked = _asked(Turn(question, "", dict(filters)))
-    # Draft text is no live region: a screen reader is told of the stages, and reads the answer once it is checked.
+    # A screen reader is told of the stages but not of draft text, and then that the answer is there.
     return (
-        f'<section class="turn live" aria-busy="true">{asked}<div class="said"><div class="draft">{draft_html(draft)}</div>'
-        f'<p class="stage" role="status">{literal(STAGES.get(stage, stage))}</p></div></section>'
+        f'<section class="turn live">{asked}<div class="said"><div class="draft" aria-live="off">{draft_html(draft)}</div>'
+        f'<p class="stage">{literal(STAGES.get(stage, stage))}</p></div></section>'
     )
+
+
+def done_html(turn: Turn) -> str:
+    """What takes the place of the live turn, for those who hear the page."""
+    said = f"Answered. {tally(turn.answer)}" if turn.answer else "Not answered."
+    return f'<p class="sr">{said}</p>'
 
 
 def _asked(turn: Turn) -> str:
