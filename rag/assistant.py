@@ -208,7 +208,7 @@ class Assistant:
                         yield piece
                     else:
                         checked = piece
-        yield Event("final", answer=_answer(asked, gathered, checked, clock.laps))
+        yield Event("final", answer=_answer(asked, query.filters, gathered, checked, clock.laps))
 
     def _retrieve(self, asked: str, history: History, filters: Filters) -> tuple[Query, list[Turn], Gathered]:
         shelf = self._filled()
@@ -270,20 +270,21 @@ def _told_by_the_ledger(query: Query) -> bool:
     return not query.topic or query.shape is Shape.COUNT or bool(query.field and query.names)
 
 
-def _answer(question: str, gathered: Gathered, checked: Checked, timings: dict[str, float]) -> Answer:
+def _answer(question: str, filters: Filters, gathered: Gathered, checked: Checked, timings: dict[str, float]) -> Answer:
     draft = checked.draft
     if draft is None:
-        return _abstention(question, gathered, timings)
+        return _abstention(question, filters, gathered, timings)
     standing = {item.paper.id: item.score for item in gathered.kept}
     used = dict.fromkeys(citation.paper for citation in draft.citations)
     papers = tuple((paper, standing.get(paper.id, 0.0)) for paper in used)
+    unused = tuple((one.paper, one.score) for one in (*gathered.kept, *gathered.nearest) if one.paper not in used)
     return Answer(
-        question, "answered", draft.text, None, checked.claims, draft.citations, papers,
-        draft.writer, draft.model, draft.usage, timings, draft.prompt_hash, draft.flags,
+        question, "answered", draft.text, None, checked.claims, draft.citations, papers, draft.writer,
+        draft.model, draft.usage, timings, draft.prompt_hash, draft.flags, filters, unused,
     )  # fmt: skip
 
 
-def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) -> Answer:
+def _abstention(question: str, filters: Filters, gathered: Gathered, timings: dict[str, float]) -> Answer:
     reason = gathered.reason or "the language model found no answer in the papers that were retrieved"
     nearest = list({item.paper.id: item for item in (*gathered.kept, *gathered.nearest)}.values())[:SUGGESTIONS]
     text = "\n\n".join((f"{NOT_SAID}: {reason}.", *gathered.notes))
@@ -291,7 +292,8 @@ def _abstention(question: str, gathered: Gathered, timings: dict[str, float]) ->
         text += "\n\nNearest papers, which may help:\n" + "\n".join(
             f"- {readable(item.paper.title)}" for item in nearest
         )
-    return Answer(question, "abstained", text, reason, timings_ms=timings)
+    offered = tuple((item.paper, item.score) for item in nearest)
+    return Answer(question, "abstained", text, reason, timings_ms=timings, filters=filters, nearest=offered)
 
 
 def _environment() -> Settings:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rag import __version__, render
 from rag.errors import AttestError, IngestError, UsageError
 from rag.types import Evidence, IngestReport, Verdict
+from ui import options
 
 if TYPE_CHECKING:
     from rag.ingest.pipeline import Progress
@@ -108,8 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     check.epilog = _JSON
     check.add_argument("--cited-only", action="store_true", help="leave out sentences that cite nothing")
     serve = command("serve", _serve, "chat in the browser")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=7860)
+    options.add_options(serve)
     serve.add_argument("--llm", metavar="NAME", help=_LLM)
     serve.add_argument("--strict", action="store_true", default=None, help=_STRICT)
     export = command("export", _export, "the papers of the shelf, or of one answer, on standard output")
@@ -251,13 +251,14 @@ def _check(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
 
-    try:
-        from app import serve
-    except ImportError as error:
-        raise UsageError(f"the chat page cannot start: {error}", hint="pip install 'attest[ui]'") from error
+    if arguments.add_user:
+        options.ask_for_user(arguments)
+        return 0
+    from app import serve
+
     with Assistant.open(_folder(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
         assistant.shelf  # noqa: B018  a missing shelf is said now, not at the first question
-        serve(assistant, host=arguments.host, port=arguments.port)
+        serve(assistant, options.to_options(arguments))
     return 0
 
 

@@ -127,7 +127,7 @@ def search_to_json(found: Sequence[Evidence]) -> str:
 
 
 def quote_in_context(citations: Iterable[Citation], sentences: Sequence[Sentence] = ()) -> str:
-    """One paper's abstract as HTML, escaped, the quoted words of all its citations in <mark>.
+    """One paper's abstract as HTML, escaped, the quoted words of all its citations in <mark data-number="NUMBER">.
 
     Args:
         citations: citations of one paper.
@@ -143,7 +143,8 @@ def quote_in_context(citations: Iterable[Citation], sentences: Sequence[Sentence
         start = max(citation.start, at)
         parts.append(_labelled(text, at, start, labels))
         if citation.end > start:
-            parts.append(f"<mark>{_labelled(text, start, citation.end, labels)}</mark>")
+            marked = _labelled(text, start, citation.end, labels)
+            parts.append(f'<mark data-number="{citation.number}">{marked}</mark>')
         at = max(at, citation.end)
     return "".join([*parts, _labelled(text, at, len(text), labels)])
 

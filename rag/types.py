@@ -390,7 +390,9 @@ class Answer:
     """A checked answer, or an honest abstention.
 
     `flags` counts what was found in a language model's text: `unknown_markers`, `uncited` sentences, `removed` ones
-    (strict), and `repaired` when the answer is the model's second. They are no part of the JSON.
+    (strict), and `repaired` when the answer is the model's second. `filters` are the conditions that were searched
+    under, those of the question's own words among them; `nearest` are papers that were retrieved and not used, with
+    their scores. None of these is part of the JSON.
     """
 
     question: str
@@ -406,6 +408,8 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
     prompt_hash: str | None = None
     flags: dict[str, int] = field(default_factory=dict)
+    filters: Filters = Filters()
+    nearest: tuple[tuple[Paper, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the order of DESIGN's contract."""

@@ -19,7 +19,7 @@ ORDER = [
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
     {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings"},
-    {"rag.checking", "rag.cli", "app", "eval"},
+    {"rag.checking", "rag.cli", "app", "ui", "eval"},
 ]
 ROOMS = {
     "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
@@ -39,7 +39,10 @@ ROOMS = {
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
     "openai": {"rag/answer/openai_model.py"},
-    "gradio": {"app.py"},
+    "mcp": {"ui/tools.py"},
+    "gradio": {
+        f"ui/{name}.py" for name in ("api", "chat", "draft", "filters", "page", "people", "runs", "server", "shelf")
+    },
     "llama_index": {"rag/answer/llama_index_model.py", "rag/llama.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
     "transformers": {"rag/answer/transformers_model.py"},
@@ -48,7 +51,7 @@ ROOMS = {
         *(f"eval/checker/{name}.py" for name in ("encoder", "train", "trainer", "export")),
     },
 }
-FILES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("eval/**/*.py"), ROOT / "app.py"])
+FILES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("eval/**/*.py"), *ROOT.glob("ui/*.py"), ROOT / "app.py"])
 
 
 def imports(path):
@@ -99,9 +102,9 @@ def test_only_the_settings_read_the_environment():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and node.attr in ("environ", "getenv")
-        and path.name not in ("app.py", "side_by_side.py")
+        and path.relative_to(ROOT) not in (Path("ui/__init__.py"), Path("eval/bench/side_by_side.py"))
     ]
-    assert readers == []  # rag/config.py reads it through pydantic-settings; app.py and the benchmark only set it
+    assert readers == []  # rag/config.py reads it through pydantic-settings; the page and the benchmark only set it
 
 
 def loaded_by(code):
@@ -148,7 +151,7 @@ def test_every_package_is_named_in_pyproject():
     named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     there = {
         ".".join(path.parent.relative_to(ROOT).parts)
-        for top in ("rag", "eval", "prompts")
+        for top in ("rag", "eval", "prompts", "ui")
         for path in ROOT.glob(f"{top}/**/__init__.py")
     }
     assert named == there

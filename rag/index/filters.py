@@ -31,12 +31,17 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
         if field == "id" and operator == "in":
             parts.append("id IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(value)))
+        elif (field, operator) == ("page", "eq"):  # a file or address it was read from
+            parts.append(
+                "EXISTS (SELECT 1 FROM json_each(record, '$.sources') s WHERE json_extract(s.value, '$.file') = ?)"
+            )
+            values.append(str(value))
         elif field in FIELDS and operator == "known":
             parts.append(f"{FIELDS[field]} IS {'NOT ' if value else ''}NULL")
         elif field not in FIELDS or (operator not in OPERATORS and (field, operator) != ("year", "in")):
             raise UsageError(
                 f"unknown filter {field} {operator}",
-                hint=f"fields: {', '.join(FIELDS)}; operators: {', '.join(OPERATORS)}, known",
+                hint=f"fields: {', '.join(FIELDS)}, page; operators: {', '.join(OPERATORS)}, known",
             )
         elif field == "year" and operator == "in":
             parts.append("year IN (SELECT value FROM json_each(?))")

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -344,6 +345,29 @@ class Ledger:
             str(row[0])
             for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")
         ]
+
+    def tally(self, field: str) -> list[tuple[Any, int]]:
+        """The values that `year`, `organization` (its name) or `page` (a file or address papers were read from) takes
+        on the shelf, sorted, each with its number of papers."""
+        return [(row[0], int(row[1])) for row in self._db.execute(_TALLIES[field])]
+
+    def listing(self, order: str, *, descending: bool = False, limit: int = 100, offset: int = 0) -> list[Paper]:
+        """A stretch of the papers in the order of a metadata field or of their `title`; those without it come last."""
+        column = "title COLLATE NOCASE" if order == "title" else FIELDS[order]
+        query = (
+            f"SELECT record FROM papers ORDER BY {column} IS NULL, {column} {'DESC' if descending else 'ASC'}, number"
+            " LIMIT ? OFFSET ?"
+        )
+        return [_paper(row) for row in self._db.execute(query, (limit, offset))]
+
+
+_TALLIES = {
+    "year": "SELECT year, count(*) FROM papers WHERE year IS NOT NULL GROUP BY year ORDER BY year",
+    "organization": "SELECT json_extract(record, '$.organization.name') AS name, count(*) FROM papers"
+    " WHERE name IS NOT NULL GROUP BY name ORDER BY name COLLATE NOCASE",
+    "page": "SELECT json_extract(s.value, '$.file') AS file, count(DISTINCT p.number) FROM papers p,"
+    " json_each(p.record, '$.sources') s GROUP BY file ORDER BY file",
+}
 
 
 def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes, bytes]:

@@ -96,7 +96,19 @@ def understand(
         elif subject and not alone.names and not alone.filters and (described or len(subject) <= SUBJECTS):
             about = [_about(alone, {key: called[key]}) for key in subject[:LARGEST_CHOICE] if key in called]
             readings = [replace(alone, perhaps=subject, margin=MARGIN), *about]
-    return tuple(replace(reading, filters=reading.filters.and_also(filters)) for reading in readings)
+    return tuple(_within(reading, filters, shelf) for reading in readings)
+
+
+def _within(query: Query, filters: Filters, shelf: Shelf) -> Query:
+    """The query under conditions set beside the question, which papers that it names must meet too."""
+    if not filters:
+        return query
+    names = query.names
+    if names:
+        allowed = set(shelf.ledger.select(filters))
+        within = (Named(one.name, tuple(key for key in one.papers if key in allowed)) for one in names)
+        names = tuple(one for one in within if one.papers)
+    return replace(query, filters=query.filters.and_also(filters), names=names)
 
 
 def _resolved(query: Query, previous: Query, subject: tuple[str, ...], names: dict[str, str]) -> Query:

@@ -94,7 +94,7 @@ def _gather(query: Query, retriever: Retriever) -> Gathered:
         return Gathered(nearest=nearest, reason=reason, notes=(*notes, *_collisions(query)), likelihood=likely)
     return Gathered(
         kept=tuple(kept),
-        nearest=tuple(item for item in pool if item not in kept)[:SUGGESTIONS],
+        nearest=tuple(item for item in pool if item not in kept),
         notes=(*notes, *_collisions(query)),
         likelihood=likely,
     )
