@@ -14,7 +14,8 @@ import gradio as gr
 
 from rag.assistant import Assistant
 from rag.errors import AttestError, ShelfMissing, UsageError
-from rag.render import escaped, to_bibtex, to_markdown
+from rag.export import to_bibtex
+from rag.render import escaped, to_markdown
 from rag.types import Answer, Event
 from ui.conversations import Conversation, Conversations, Turn, now
 from ui.evidence import evidence_html
@@ -354,7 +355,7 @@ def exported(conversation: Conversation, kind: str) -> str:
         return json.dumps({"id": conversation.id, "turns": turns}, ensure_ascii=False, indent=2)
     if kind == "bib":
         cited = {one.paper.id: one.paper for answer in conversation.answers for one in answer.citations}
-        return to_bibtex(cited.values()) + "\n"
+        return "\n\n".join(to_bibtex(cited.values())) + "\n"
     parts = [
         f"## {escaped(one.question)}\n\n{to_markdown(one.answer) if one.answer else escaped(one.error)}"
         for one in conversation.turns
