@@ -1,0 +1,19 @@
+"""The suites, by name: each yields batches of tasks, and what a batch needs stays open until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from eval.record import Task
+from eval.suites.answers import answers
+from eval.suites.grounding import grounding
+from eval.suites.options import Options
+from eval.suites.retrieval import retrieval
+from eval.suites.robustness import robustness
+
+SUITES: dict[str, Callable[[Options], Iterator[list[Task]]]] = {
+    "answers": answers,
+    "retrieval": retrieval,
+    "grounding": grounding,
+    "robustness": robustness,
+}
