@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     add("suites", nargs="*", default=["answers"], metavar="SUITE",
         help=f"{names}, or a JSONL file of your own questions (default: answers)")  # fmt: skip
     add("--data", type=Path, help="folder of BEIR collections (retrieval) or claim sets (grounding)")
-    add("--questions", type=Path, default=DATASETS / "questions.jsonl", help="JSONL file of questions (answers, health)")
+    add(
+        "--questions", type=Path, default=DATASETS / "questions.jsonl", help="JSONL file of questions (answers, health)"
+    )
     add("--shelf", type=Path, help="shelf to ask (default: one made of the starter papers)")
     add("--llm", metavar="NAME", help="language model that writes: openai:MODEL or hf:PATH")
     add("--judge", metavar="NAME", default="checker",
@@ -82,7 +84,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     suites = {name: _suite(name) for name in arguments.suites}
     others = read_records(arguments.against) if arguments.against else None
     options = Options(
-        arguments.data, arguments.shelf, arguments.questions, arguments.limit, open_judge(arguments.judge), arguments.llm
+        arguments.data,
+        arguments.shelf,
+        arguments.questions,
+        arguments.limit,
+        open_judge(arguments.judge),
+        arguments.llm,
     )
     made = manifest.make(list(suites), options)
     records: list[Record] = []
@@ -107,9 +114,7 @@ def _suite(name: str) -> Suite:
         return SUITES[name]
     if name.endswith(".jsonl"):
         return partial(user_questions, Path(name))
-    raise UsageError(
-        f"unknown suite {name}", hint=f"suites: {', '.join(SUITES)}, or a JSONL file of questions"
-    )
+    raise UsageError(f"unknown suite {name}", hint=f"suites: {', '.join(SUITES)}, or a JSONL file of questions")
 
 
 @contextlib.contextmanager
@@ -160,7 +165,9 @@ def _missed(figures: Mapping[str, Figure], option: str, name: str, bound: float)
     if math.isnan(figure.mean):
         return f"{name} is nan, {bound} is asked"
     held = figure.mean >= bound if option == "min" else figure.mean <= bound
-    return "" if held else f"{name} is {figure.mean:.3f}, {'at least' if option == 'min' else 'at most'} {bound} is asked"
+    return (
+        "" if held else f"{name} is {figure.mean:.3f}, {'at least' if option == 'min' else 'at most'} {bound} is asked"
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eval.judges.judge import Grade
 from eval.matching import copy_rate, is_verbatim, quotations
@@ -51,7 +52,7 @@ class Scores:
 
     metrics: dict[str, float]
     skipped: dict[str, str]
-    verdicts: tuple[dict[str, object], ...] = ()
+    verdicts: tuple[dict[str, Any], ...] = ()
 
 
 def of_answer(answer: Answer) -> Attributed:
@@ -126,7 +127,7 @@ def score(answer: Attributed, judge: Callable[[str, str], Grade]) -> Scores:
     _share(metrics, skipped, "quotes_held", quotes, "no quotations")
     said = " ".join(item.text for item in answer.statements)
     metrics |= {"copy_rate": copy_rate(said, answer.sources), "answer_words": float(len(answer.text.split()))}
-    verdicts = tuple(
+    verdicts: tuple[dict[str, Any], ...] = tuple(
         {
             "text": item.statement.text,
             "cited": list(item.statement.cited),
@@ -220,7 +221,9 @@ def _judged(graded: Sequence[_Graded]) -> tuple[dict[str, float], dict[str, str]
         metrics["citation_precision"] = sum(right or 0 for right in rights) / given if given else 0.0
     both = [metrics.get(name) for name in ("citation_recall", "citation_precision")]
     if None in both:
-        skipped["citation_f1"] = next(skipped[name] for name in ("citation_recall", "citation_precision") if name in skipped)
+        skipped["citation_f1"] = next(
+            skipped[name] for name in ("citation_recall", "citation_precision") if name in skipped
+        )
     else:
         recall, precision = (value or 0.0 for value in both)
         metrics["citation_f1"] = 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -63,18 +63,19 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record]) -> Comparison:
 
 def _difference(name: str, rows: Sequence[tuple[str, float, float]], p: float, adjusted: float) -> Difference:
     sign = -1 if name.rpartition("/")[2] in LESS_IS_BETTER else 1
-    gained = tuple(key for key, ours, theirs in rows if sign * (ours - theirs) > 0)
-    lost = tuple(key for key, ours, theirs in rows if sign * (ours - theirs) < 0)
-    ours, theirs = (sum(row[at] for row in rows) / len(rows) for at in (1, 2))
+    gained = tuple(key for key, one, other in rows if sign * (one - other) > 0)
+    lost = tuple(key for key, one, other in rows if sign * (one - other) < 0)
+    ours = sum(row[1] for row in rows) / len(rows)
+    theirs = sum(row[2] for row in rows) / len(rows)
     return Difference(name, ours, theirs, len(rows), p, adjusted, gained, lost)
 
 
 def table(found: Comparison) -> str:
     """As a Markdown table, with what it does not speak of above it."""
+    apart = f"; {found.only_ours} are only in this one, {found.only_theirs} only in the other"
     lines = [
-        f"Compared on {found.shared} questions that both runs have"
-        + (f"; {found.only_ours} are only in this one, {found.only_theirs} only in the other" * bool(found.only_ours + found.only_theirs))
-        + ". p: paired randomisation; adjusted: for the number of metrics (Holm).",
+        f"Compared on {found.shared} questions that both runs have{apart if found.only_ours or found.only_theirs else ''}."
+        " p: paired randomisation; adjusted: for the number of metrics (Holm).",
         "",
         "| metric | this | against | difference | p | adjusted | n | better now | worse now |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -91,5 +92,3 @@ def table(found: Comparison) -> str:
 def _listed(ids: Sequence[str]) -> str:
     more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
     return ", ".join(ids[:SHOWN]) + more
-
-

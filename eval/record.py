@@ -39,7 +39,9 @@ class Record:
     @classmethod
     def from_row(cls, row: Mapping[str, Any], timings: Mapping[str, float] | None = None) -> Record:
         """The inverse of `to_row`."""
-        known = {name: row[name] for name in ("suite", "id", "metrics", "skipped", "detail", "key", "failed") if name in row}
+        known = {
+            name: row[name] for name in ("suite", "id", "metrics", "skipped", "detail", "key", "failed") if name in row
+        }
         return cls(**known, timings=dict(timings or {}))
 
 

@@ -90,7 +90,9 @@ def _table(report: Report) -> list[str]:
 def _made_with(report: Report) -> str:
     made = report.manifest["made_with"]
     commit = report.manifest.get("commit")
-    where = f"commit {commit[:12]}{' with changes' if report.manifest.get('dirty') else ''}" if commit else "no checkout"
+    where = (
+        f"commit {commit[:12]}{' with changes' if report.manifest.get('dirty') else ''}" if commit else "no checkout"
+    )
     return (
         f"Attest {made['attest']} ({where}), writer {made['writer']}, shelf {made['shelf']}, seed {made['seed']}, "
         f"{len(report.records)} questions. `manifest.json` has the rest."

@@ -1,9 +1,9 @@
 """A run folder: one line a question, written for good before the next is asked, and taken up again where it stopped.
 
-    manifest.json   what the run was made with
-    records.jsonl   one record a question, in order; the same bytes for the same questions and program
-    timings.jsonl   milliseconds of each, which are never the same
-    summary.json, report.md, report.html   made of these when the run is at its end
+manifest.json   what the run was made with
+records.jsonl   one record a question, in order; the same bytes for the same questions and program
+timings.jsonl   milliseconds of each, which are never the same
+summary.json, report.md, report.html   made of these when the run is at its end
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -130,11 +130,11 @@ def _stands(record: Record | None) -> bool:
     return record is not None and not record.failed
 
 
-def _in_order(tasks: list[Task], jobs: int) -> Iterator[Record]:
+def _in_order(tasks: list[Task], jobs: int) -> Generator[Record, None, None]:
     if jobs == 1:
         yield from map(_scored, tasks)
         return
-    waiting, rest = [], iter(tasks)
+    rest = iter(tasks)
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="eval")
     try:
         waiting: list[Future[Record]] = [pool.submit(_scored, task) for task in islice(rest, jobs * AHEAD)]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from eval.intervals import Estimate, bootstrap, estimate
 from eval.attribution import UNSCORED
+from eval.intervals import Estimate, bootstrap, estimate
 from eval.judges.language_model import flip_rate, position_bias
 from eval.record import DIGITS, Record
 from eval.suites.grounding import set_figures
@@ -41,8 +41,8 @@ class Figure:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Figure:
         """The inverse of `to_row`."""
-        values = [math.nan if row[name] is None else float(row[name]) for name in ("mean", "low", "high")]
-        return cls(*values, int(row["n"]), dict(row.get("skipped", {})))
+        mean, low, high = (math.nan if row[name] is None else float(row[name]) for name in ("mean", "low", "high"))
+        return cls(mean, low, high, int(row["n"]), dict(row.get("skipped", {})))
 
 
 def summarize(records: Sequence[Record]) -> dict[str, Figure]:
@@ -125,7 +125,7 @@ def _grounding(records: Sequence[Record]) -> Whole:
         rows = [record.detail for record in own if record.detail["score"] is not None]
         lost = len(own) - len(rows)
         ungraded = {UNSCORED: lost} if lost else {}
-        found |= {figure: (function, rows, ungraded) for figure, function in set_figures(name, rows).items()}
+        found |= {figure: (made.function, made.rows, ungraded) for figure, made in set_figures(name, rows).items()}
     return found
 
 

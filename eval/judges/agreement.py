@@ -63,14 +63,18 @@ def make(judge: Judge, records: Iterable[Record]) -> Card:
 
 def _figures(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     graded = [row for row in rows if row["score"] is not None]
-    functions = set_figures(name, graded)
+    made = set_figures(name, graded)
     found: dict[str, Any] = {"n": len(graded), "ungraded": len(rows) - len(graded)}
     for figure in FIGURES:
-        function = functions[f"{name}/{figure}"]
+        function = made[f"{name}/{figure}"].function if graded else _undefined
         value = bootstrap(lambda taken, function=function: function([graded[at] for at in taken]), len(graded))  # type: ignore[misc]
         known = not math.isnan(value.mean)
         found[figure] = [round(part, 4) for part in (value.mean, value.low, value.high)] if known else None
     return found
+
+
+def _undefined(rows: Sequence[Mapping[str, Any]]) -> float:
+    return math.nan
 
 
 def find(judge: Judge, cards: Path = CARDS) -> Card | None:

@@ -29,7 +29,9 @@ class NliJudge:
         """
         files = sorted(path for path in folder.glob("*") if path.is_file())
         if not any(path.name == "config.json" for path in files):
-            raise UsageError(f"there is no model in {folder}", hint="give --judge nli:FOLDER with config.json and weights")
+            raise UsageError(
+                f"there is no model in {folder}", hint="give --judge nli:FOLDER with config.json and weights"
+            )
         self.name = f"nli:{folder.name}"
         self.identity = hash_files(files)
         self._folder = folder
@@ -53,9 +55,13 @@ class NliJudge:
                 try:
                     from transformers import AutoModelForSequenceClassification, AutoTokenizer
                 except ImportError as error:
-                    raise ModelError(f"the judge {self.name} cannot start: {error}", hint="pip install 'attest[hf]'") from error
+                    raise ModelError(
+                        f"the judge {self.name} cannot start: {error}", hint="pip install 'attest[hf]'"
+                    ) from error
                 try:
-                    model = AutoModelForSequenceClassification.from_pretrained(self._folder, local_files_only=True).eval()
+                    model = AutoModelForSequenceClassification.from_pretrained(
+                        self._folder, local_files_only=True
+                    ).eval()
                     tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
                 except (OSError, ValueError) as error:
                     raise ModelError(f"the judge {self.name} cannot be read: {error}") from error
@@ -69,11 +75,7 @@ def entailment(labels: dict[int, str]) -> int:
     Raises:
         ModelError: no label, or more than one, says so: guessing the order of labels turns every grade round.
     """
-    found = [
-        int(key)
-        for key, label in labels.items()
-        if any(label.casefold().startswith(word) for word in _ENTAILED)
-    ]
+    found = [int(key) for key, label in labels.items() if any(label.casefold().startswith(word) for word in _ENTAILED)]
     if len(found) != 1:
         raise ModelError(
             f"no label of the judge is entailment for certain: {', '.join(labels.values())}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eval import attribution, metrics
 from eval.attribution import Scores
-from eval.cases import DATASETS, Case, read_cases
+from eval.cases import Case, read_cases
 from eval.judges.judge import Judge
 from eval.matching import is_refusal, nugget_recall, said
 from eval.record import Record, Task
@@ -25,6 +25,8 @@ from rag.verify.answer import is_located
 
 # The evidence is covered when this share of its words stands in the quotes of its paper.
 COVERED = 0.8
+# Gold papers whose abstracts a record keeps, to be read beside the answer.
+GOLD_SHOWN = 4
 
 
 def answers(options: Options) -> Iterator[list[Task]]:
@@ -53,7 +55,10 @@ def ask(suite: str, case: Case, assistant: Assistant, judge: Judge) -> Record:
     answer = assistant.ask(case.question, history)
     took = 1000 * (time.perf_counter() - began)
     record = score_answer(case, answer, took, judge, suite)
+    gold = assistant.shelf.ledger.papers(case.papers)
     record.detail["likelihood"] = round(_likelihood(case, assistant, history), 4)
+    record.detail["titles"] |= {key: paper.title for key, paper in gold.items()}
+    record.detail["sources"] |= {key: paper.abstract for key, paper in list(gold.items())[:GOLD_SHOWN]}
     return record
 
 
@@ -64,9 +69,7 @@ def _likelihood(case: Case, assistant: Assistant, history: Sequence[Answer]) -> 
     return gathered.likelihood if gathered.reason is None or gathered.likelihood < 1 else 0.0
 
 
-def score_answer(
-    case: Case, answer: Answer, milliseconds: float, judge: Judge, suite: str = "answers"
-) -> Record:
+def score_answer(case: Case, answer: Answer, milliseconds: float, judge: Judge, suite: str = "answers") -> Record:
     """The figures of one answer. Refusals are scored as such and kept out of the grounding figures.
 
     A refusal is one by its status, or by words that say nothing else. `claims_supported` is the product's own view.
@@ -103,6 +106,7 @@ def score_answer(
         "citations": [citation.to_dict() for citation in answer.citations],
         "claims": [claim.to_dict() for claim in answer.claims],
         "sources": {citation.paper.id: citation.paper.abstract for citation in answer.citations},
+        "titles": {paper.id: paper.title for paper, _ in answer.papers},
         "verdicts": list(grounding.verdicts),
     }
     timings = {"latency_ms": milliseconds} | {f"{stage}_ms": took for stage, took in answer.timings_ms.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -36,8 +37,9 @@ def _score_claim(name: str, item: LabelledClaim, judge: Judge) -> Record:
     detail: dict[str, Any] = {"label": item.label, "claim": item.claim, "set": name}
     if isinstance(judge, CheckerJudge):
         check = judge.check(item.claim, item.source)
-        score, supported = check.score, check.verdict is Verdict.SUPPORTED
-        detail |= {"score": round(score, 6), "verdict": str(check.verdict), "reason": check.reason}
+        score: float | None = check.score
+        supported = check.verdict is Verdict.SUPPORTED
+        detail |= {"score": round(check.score, 6), "verdict": str(check.verdict), "reason": check.reason}
     else:
         grade = judge.grade(item.claim, item.source)
         score, supported = grade.score, bool(grade.supported)
@@ -52,33 +54,48 @@ def _score_claim(name: str, item: LabelledClaim, judge: Judge) -> Record:
     return Record("grounding", f"{name}/{item.id}", right, {}, detail, timings)
 
 
-def set_figures(name: str, rows: Rows) -> dict[str, Callable[[Rows], float]]:
-    """Figures that exist for a whole claim set only, each a function of the rows (the records' details) it is taken of.
+@dataclass(frozen=True, slots=True)
+class SetFigure:
+    """A figure of a whole claim set: the rows it is of (records' details), and the function that makes it of them."""
+
+    rows: Rows
+    function: Callable[[Rows], float]
+
+
+def set_figures(name: str, rows: Rows) -> dict[str, SetFigure]:
+    """Figures that exist for a whole claim set only.
 
     AUROC, balanced accuracy and Cohen's kappa at the one threshold, calibration error, how often "supported" is right and
     how many of the supported are found; where claims say their verdict, how often "contradicted" is right; and where they
     say their kind, the AUROC of the claims of each kind that are not supported against all that are. Claims that the judge
-    could not grade are left out.
+    could not grade are not to be among the rows.
     """
-    figures: dict[str, Callable[[Rows], float]] = {
-        "auroc": lambda some: metrics.auroc(_labels(some), [row["score"] for row in some]),
-        "balanced_accuracy": lambda some: metrics.balanced_accuracy(_labels(some), _predicted(some)),
-        "kappa": lambda some: metrics.kappa(_labels(some), _predicted(some)),
-        "calibration_error": lambda some: metrics.calibration_error(_labels(some), [row["score"] for row in some]),
-        "supported_precision": lambda some: _share([row["label"] for row in some if _is_supported(row)]),
-        "supported_recall": lambda some: _share([_is_supported(row) for row in some if row["label"]]),
-        "contradicted_precision": lambda some: _share(
-            [row["gold"] == row["verdict"] for row in some if row.get("verdict") == Verdict.CONTRADICTED and "gold" in row]
+    supported = [row for row in rows if _is_supported(row)]
+    turned = [row for row in rows if row.get("verdict") == Verdict.CONTRADICTED and "gold" in row]
+    figures = {
+        "auroc": SetFigure(rows, _auroc),
+        "balanced_accuracy": SetFigure(rows, lambda some: metrics.balanced_accuracy(_labels(some), _predicted(some))),
+        "kappa": SetFigure(rows, lambda some: metrics.kappa(_labels(some), _predicted(some))),
+        "calibration_error": SetFigure(rows, lambda some: metrics.calibration_error(_labels(some), _scores(some))),
+        "supported_precision": SetFigure(supported, lambda some: _share(_labels(some))),
+        "supported_recall": SetFigure(
+            [row for row in rows if row["label"]], lambda some: _share(list(map(_is_supported, some)))
+        ),
+        "contradicted_precision": SetFigure(
+            turned, lambda some: _share([row["gold"] == row["verdict"] for row in some])
         ),
     }
     for kind in sorted({row["kind"] for row in rows if not row["label"] and "kind" in row}):
-        figures[f"auroc_{kind}"] = partial(_auroc_of_kind, kind)
-    return {f"{name}/{figure}": function for figure, function in figures.items()}
+        figures[f"auroc_{kind}"] = SetFigure([row for row in rows if row["label"] or row["kind"] == kind], _auroc)
+    return {f"{name}/{figure}": made for figure, made in figures.items() if made.rows}
 
 
-def _auroc_of_kind(kind: str, rows: Rows) -> float:
-    own = [row for row in rows if row["label"] or row["kind"] == kind]
-    return metrics.auroc(_labels(own), [row["score"] for row in own])
+def _auroc(rows: Rows) -> float:
+    return metrics.auroc(_labels(rows), _scores(rows))
+
+
+def _scores(rows: Rows) -> list[float]:
+    return [row["score"] for row in rows]
 
 
 def _labels(rows: Rows) -> list[int]:

@@ -52,9 +52,7 @@ def _search(collection: Collection, key: str, retriever: Retriever) -> Record:
     }
     named = {f"{collection.name}/{name}": value for name, value in scored.items()}
     detail = {"query": text, "found": found[:10], "relevant": relevance}
-    return Record(
-        "retrieval", f"{collection.name}/{key}", named, {}, detail, {f"{collection.name}/latency_ms": took}
-    )
+    return Record("retrieval", f"{collection.name}/{key}", named, {}, detail, {f"{collection.name}/latency_ms": took})
 
 
 @contextlib.contextmanager
