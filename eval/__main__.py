@@ -16,6 +16,7 @@ from eval.cases import DATASETS
 from eval.compare import compare
 from eval.judges import agreement
 from eval.judges.named import open_judge
+from eval.progress import progress_bar
 from eval.record import Record, Task
 from eval.report import Report, terminal
 from eval.run import RunFolder, read_records, run
@@ -98,9 +99,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         if folder and folder.done:
             print(f"attest eval: {len(folder.done)} questions are done already in {arguments.out}", file=sys.stderr)
         for name, suite in suites.items():
-            with _progress(name) as progress:
+            with progress_bar(name) as progress:
                 records += run(suite(options), folder, arguments.jobs, progress)
-        report = Report(made, records, summarize(records), timings(records), agreement.find(options.judged))
+        report = Report(
+            made,
+            records,
+            summarize(records),
+            timings(records),
+            agreement.find(options.judged.name, options.judged.identity),
+        )
         if others is not None:
             report = replace(report, comparison=compare(records, others))
         print(terminal(report))
@@ -115,24 +122,6 @@ def _suite(name: str) -> Suite:
     if name.endswith(".jsonl"):
         return partial(user_questions, Path(name))
     raise UsageError(f"unknown suite {name}", hint=f"suites: {', '.join(SUITES)}, or a JSONL file of questions")
-
-
-@contextlib.contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="", leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            if bar.total != total:
-                bar.reset(total)
-            bar.update(done - bar.n)
-
-        yield show
 
 
 Bound = tuple[str, str, float]

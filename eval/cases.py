@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ DATASETS = Path(__file__).parent / "datasets"
 class Case:
     """A question with its gold: papers (exhaustive), strings of a right answer, and the words that bear it out.
 
-    `nuggets` are what a whole answer says, each in one or more wordings.
+    `nuggets` are what a whole answer says, each in one or more wordings; `unwanted` papers that it must not give;
+    `filters` conditions that the question is asked with.
     """
 
     id: str
@@ -30,6 +31,8 @@ class Case:
     evidence: tuple[tuple[str, str], ...] = ()
     history: tuple[str, ...] = ()
     nuggets: tuple[tuple[str, ...], ...] = ()
+    unwanted: tuple[str, ...] = ()
+    filters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def read_cases(path: Path) -> list[Case]:
     for number, row in enumerate(read_lines(path, "question"), 1):
         try:
             cases.append(_case(row, number))
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise UsageError(
                 f"{path}: question {row.get('id', number)} is not in the form of a question: {error!r}",
                 hint="questions.jsonl beside this program's data sets shows the form",
@@ -104,6 +107,8 @@ def _case(row: dict[str, Any], number: int) -> Case:
         evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
         history=tuple(row.get("history", ())),
         nuggets=tuple((item,) if isinstance(item, str) else tuple(item) for item in row.get("nuggets", ())),
+        unwanted=tuple(row.get("unwanted", ())),
+        filters=dict(row.get("filters", {})),
     )
 
 

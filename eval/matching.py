@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 from rag.index.lexical import words
 from rag.ingest.repair import readable
@@ -14,7 +16,7 @@ _QUOTED = re.compile(r"“([^“”]+)”|\"([^\"]+)\"")
 # A quotation of fewer words is a name or a term.
 QUOTED_WORDS = 4
 _REFUSAL = re.compile(
-    r"^\W*(?:(?:i(?:'m| am)? (?:sorry|afraid)\b[^.]{0,40}?\s)?(?:i (?:do not|don't|cannot|can't|could not|couldn't) "
+    r"^\W*(?:(?:(?:i'm |i am )?(?:sorry|afraid)\b[^.]{0,40}?\s)?(?:i (?:do not|don't|cannot|can't|could not|couldn't) "
     r"(?:know|say|tell|find|answer|determine)|i am (?:unable|not able)|i'm (?:unable|not able)|unknown\b|no (?:answer|information)\b|not on the shelf"
     r"|the (?:shelf|papers?|passages?|context|documents?|sources?|abstracts?|provided \w+) (?:do|does) not "
     r"|there is (?:no|not enough) (?:information|answer|evidence)|(?:cannot|can't) (?:be )?(?:answer|say|determine)))",
@@ -33,6 +35,13 @@ def nugget_recall(nuggets: Sequence[Sequence[str]], text: str) -> float:
     (Voorhees, "Overview of the TREC 2003 question answering track", all nuggets vital.)
     """
     return sum(any(said(wording, text) for wording in nugget) for nugget in nuggets) / len(nuggets)
+
+
+def token_f1(expected: str, text: str) -> float:
+    """F1 of the words of both, counted as often as they occur (Rajpurkar et al., "SQuAD", 2016)."""
+    own, wanted = Counter(words(text)), Counter(words(expected))
+    shared = sum((own & wanted).values())
+    return 2 * shared / (own.total() + wanted.total()) if shared else 0.0
 
 
 def is_refusal(text: str) -> bool:
@@ -66,6 +75,13 @@ def copy_rate(text: str, sources: Sequence[str]) -> float:
         if gram in grams:
             copied.update(range(at, at + COPIED))
     return len(copied) / len(own) if own else 0.0
+
+
+def longest_copy(text: str, source: str) -> int:
+    """How many words in a row the two have in common at most."""
+    own, other = words(readable(text)), words(readable(source))
+    found = SequenceMatcher(None, own, other, autojunk=False).find_longest_match()
+    return found.size
 
 
 def _grams(of: Sequence[str]) -> list[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from eval.intervals import Estimate, bootstrap, estimate
 from eval.judges.language_model import flip_rate, position_bias
 from eval.record import DIGITS, Record
 from eval.suites.grounding import set_figures
+from eval.suites.health import planted_at_bottom, planted_auroc
 
 FAILED = "could not be scored"
 
@@ -102,7 +103,20 @@ def _whole(suite: str, records: Sequence[Record]) -> Whole:
     asked = [record for record in records if {"abstained", "false_abstention"} & record.metrics.keys()]
     if any("abstained" in record.metrics for record in asked):
         found |= {name: (function, asked, {}) for name, function in REFUSALS.items()}
-    return found | _orders(records)
+    return found | _orders(records) | (_health(records) if suite == "health" else {})
+
+
+def _health(records: Sequence[Record]) -> Whole:
+    rows = [(record.id, record.detail) for record in records if "values" in record.detail]
+    kinds = {kind for _, detail in rows for kind in detail["planted"].values()}
+    figures: dict[str, Callable[[Sequence[Any]], float]] = {
+        f"auroc_{kind}": partial(planted_auroc, kind) for kind in kinds
+    }
+    return (
+        {name: (function, rows, {}) for name, function in (figures | {"planted_at_bottom": planted_at_bottom}).items()}
+        if kinds
+        else {}
+    )
 
 
 def _orders(records: Sequence[Record]) -> Whole:

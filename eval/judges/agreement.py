@@ -77,10 +77,10 @@ def _undefined(rows: Sequence[Mapping[str, Any]]) -> float:
     return math.nan
 
 
-def find(judge: Judge, cards: Path = CARDS) -> Card | None:
+def find(name: str, identity: str, cards: Path = CARDS) -> Card | None:
     """The card of this very judge, or else of an earlier version of it; None where it has none."""
-    own = [Card(row["judge"], row["identity"], row["sets"]) for row in _read(cards) if row["judge"] == judge.name]
-    same = [card for card in own if card.identity == judge.identity]
+    own = [Card(row["judge"], row["identity"], row["sets"]) for row in _read(cards) if row["judge"] == name]
+    same = [card for card in own if card.identity == identity]
     if same:
         return same[0]
     return Card(own[0].judge, own[0].identity, own[0].sets, current=False) if own else None

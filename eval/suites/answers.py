@@ -16,7 +16,7 @@ from eval.record import Record, Task
 from eval.suites.options import Options, open_assistant
 from rag.assistant import Assistant
 from rag.index.lexical import words
-from rag.question import to_turns
+from rag.question import to_filters, to_turns
 from rag.retrieve.context import understand
 from rag.retrieve.evidence import gather
 from rag.retrieve.retriever import Retriever
@@ -52,7 +52,7 @@ def ask(suite: str, case: Case, assistant: Assistant, judge: Judge) -> Record:
     for question in case.history:
         history.append(assistant.ask(question, history))
     began = time.perf_counter()
-    answer = assistant.ask(case.question, history)
+    answer = assistant.ask(case.question, history, case.filters or None)
     took = 1000 * (time.perf_counter() - began)
     record = score_answer(case, answer, took, judge, suite)
     gold = assistant.shelf.ledger.papers(case.papers)
@@ -64,8 +64,8 @@ def ask(suite: str, case: Case, assistant: Assistant, judge: Judge) -> Record:
 
 def _likelihood(case: Case, assistant: Assistant, history: Sequence[Answer]) -> float:
     """How likely the shelf was held to answer: what the answer itself does not tell."""
-    turns = to_turns(history, assistant.shelf)
-    _, gathered = gather(understand(case.question, assistant.shelf, turns), Retriever(assistant.shelf))
+    turns, filters = to_turns(history, assistant.shelf), to_filters(case.filters or None)
+    _, gathered = gather(understand(case.question, assistant.shelf, turns, filters), Retriever(assistant.shelf))
     return gathered.likelihood if gathered.reason is None or gathered.likelihood < 1 else 0.0
 
 
@@ -115,6 +115,9 @@ def score_answer(case: Case, answer: Answer, milliseconds: float, judge: Judge, 
 
 def _correctness(case: Case, answer: Answer, abstained: bool) -> dict[str, float]:
     found = [paper.id for paper, _ in answer.papers]
+    avoided = {"unwanted_avoided": float(not set(case.unwanted) & set(found))} if case.unwanted else {}
+    if avoided and not (case.papers or case.answers or case.nuggets):  # no more is known of a right answer
+        return avoided | {"correctness": avoided["unwanted_avoided"]}
     precision, recall, f1 = metrics.precision_recall_f1(found, case.papers)
     scored = {
         "list": {"list_precision": precision, "list_recall": recall, "list_f1": f1},
@@ -134,7 +137,7 @@ def _correctness(case: Case, answer: Answer, abstained: bool) -> dict[str, float
     if case.evidence:
         covered = [_covered(paper, quote, answer) for paper, quote in case.evidence]
         scored[f"{kind}_evidence"] = sum(covered) / len(covered)
-    return scored | {"correctness": correctness}
+    return scored | avoided | {"correctness": correctness}
 
 
 def _covered(paper: str, quote: str, answer: Answer) -> float:
