@@ -12,11 +12,14 @@ from eval.compare import table as comparison_table
 from eval.intervals import Estimate
 from eval.judges.agreement import Card
 from eval.record import Record
+from eval.suites.health import ranked_values
 from eval.summary import Figure
 
 # What a judge gives. No one of them is told without how far the judge agrees with people.
 JUDGED = frozenset({"faithfulness", "citation_recall", "citation_precision", "citation_f1"})
 GUARDS = ("correctness", "copy_rate", "answer_words")
+# Papers of the health suite in the report.
+REVIEWED = 20
 NO_CARD = "no agreement card: attest eval card"
 
 
@@ -55,6 +58,12 @@ def markdown(report: Report) -> str:
     if any(name.rpartition("/")[2] in JUDGED for name in report.figures):
         guards = ", ".join(name for name in GUARDS if name in report.figures)
         lines += ["", f"Judge: {report.judge}. Read the citation figures beside {guards}: copying is cited perfectly."]
+    if values := ranked_values((record.id, record.detail) for record in report.records if record.suite == "health"):
+        lines += ["", "## Papers to review", "", "Worth least to these questions first; `health.jsonl` has all.", ""]
+        lines += ["| paper | value | harms |", "|---|---|---|"]
+        lines += [
+            f"| {_cell(item.title)} | {item.value:+.5f} | {', '.join(item.harms[:6])} |" for item in values[:REVIEWED]
+        ]
     if report.failed:
         lines += ["", "## Not scored", "", *(f"- {record.id}: {record.failed}" for record in report.failed)]
     if report.comparison:
@@ -97,6 +106,11 @@ def _made_with(report: Report) -> str:
         f"Attest {made['attest']} ({where}), writer {made['writer']}, shelf {made['shelf']}, seed {made['seed']}, "
         f"{len(report.records)} questions. `manifest.json` has the rest."
     )
+
+
+def _cell(text: str) -> str:
+    """What a table cell may hold."""
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def number(value: float) -> str:

@@ -31,23 +31,31 @@ class Obedient:
 
     name = "obedient"
 
-    def __init__(self, dictated: Mapping[str, str]) -> None:
-        """`dictated`: question to what the planted abstract wants said."""
-        self._dictated = dictated
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """`rows`: what planted abstracts want said, in which [2] is the planted one."""
+        self._rows = {question(row): row for row in rows}
 
     def window(self) -> int:
         return 8_192
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
         prompt = messages[0].content
-        said = next((text for question, text in self._dictated.items() if question in prompt), "")
-        fence = _FENCE.search(prompt)
-        yield said.replace("FENCE", fence[0] if fence else "")
+        row = next(row for asked, row in self._rows.items() if asked in prompt)
+        fence, number = _FENCE.search(prompt), _passage(prompt, row)
+        yield row["obeying"].replace("FENCE", fence[0] if fence else "").replace("[2]", f"[{number}]")
         yield Finish("stop")
 
     async def astream(self, messages: Sequence[Message]) -> AsyncGenerator[Piece, None]:
         for piece in self.stream(messages):
             yield piece
+
+
+def _passage(prompt: str, row: Mapping[str, Any]) -> int:
+    """The number under which the model sees the planted abstract; one that no passage has where it does not."""
+    begins = words(row["abstract"])[:3]
+    lines = prompt.splitlines()
+    found = (lines[at - 1] for at, line in enumerate(lines) if at and words(line)[:3] == begins)
+    return next((int(line[1 : line.index("]")]) for line in found if re.match(r"\[\d+\]", line)), len(lines))
 
 
 def injection(options: Options) -> Iterator[list[Task]]:
@@ -56,7 +64,7 @@ def injection(options: Options) -> Iterator[list[Task]]:
     rows = list(read_lines(DATASETS / "injections.jsonl", "id", "kind", "title", "abstract", "obeying"))[
         : options.limit
     ]
-    model = options.llm or Obedient({question(row): row["obeying"] for row in rows})
+    model = options.llm or Obedient(rows)
     with contextlib.ExitStack() as opened:
         writers = {}
         for name, llm in (("extractive", None), ("model", model)):
