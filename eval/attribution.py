@@ -76,7 +76,7 @@ def of_text(text: str, passages: Sequence[str]) -> Attributed:
 
 
 def _statements(text: str) -> list[Statement]:
-    """Sentences with the markers in them and right after their full stop."""
+    """Sentences with the markers in them and right after their full stop; what ends in a colon only announces them."""
     found: list[Statement] = []
     for line in text.splitlines():
         bare = MARKER.sub(lambda marker: " " * len(marker[0]), line)
@@ -84,7 +84,8 @@ def _statements(text: str) -> list[Statement]:
         stops = [start for start, _ in spans[1:]] + [len(line)]
         for (start, end), stop in zip(spans, stops, strict=True):
             cited = [number for marker in MARKER.finditer(line, start, stop) for number in marked(marker[1])]
-            found.append(Statement(" ".join(bare[start:end].split()), tuple(dict.fromkeys(cited))))
+            if cited or not bare[start:end].rstrip().endswith(":"):
+                found.append(Statement(" ".join(bare[start:end].split()), tuple(dict.fromkeys(cited))))
     return found
 
 

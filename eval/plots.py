@@ -101,7 +101,7 @@ def calibration(sets: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> st
             sizes = [8 + 90 * item.count / max(len(labels), 1) for item in bins]
             axes.scatter(x, y, s=sizes, color=color, zorder=3)
         axes.set(xlabel="score", ylabel="supported, say people", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")
     return svg()
 
 
@@ -112,7 +112,7 @@ def histogram(groups: Mapping[str, Sequence[float]], label: str) -> str:
         for (name, values), color in zip(groups.items(), _colors(), strict=False):
             axes.hist(values, bins=edges, color=color, alpha=0.55, label=f"{name} ({len(values)})")
         axes.set(xlabel=label, ylabel="count", xlim=(0, 1))
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return svg()
 
 

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +81,7 @@ class RunFolder:
     def add(self, record: Record) -> None:
         """Write a record and see it onto the disk."""
         for stream, row in (
-            (self._timings, {"key": record.key, **{name: round(ms, 3) for name, ms in record.timings.items()}}),
+            (self._timings, {"key": record.key, **record.timings}),
             (self._records, record.to_row()),
         ):
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -151,7 +152,8 @@ def _scored(task: Task) -> Record:
         record = task.score()
     except AttestError as error:
         record = Record(task.suite, task.id, failed=f"{error}")
-    return Record(**{**{name: getattr(record, name) for name in Record.__slots__}, "key": task.key})
+    rounded = {name: round(took, 3) for name, took in record.timings.items()}
+    return replace(record, key=task.key, timings=rounded)
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -43,7 +43,7 @@ def figures(answered, *supports, silent=()):
     found = score(answered, Told(supports, silent))
     assert not found.metrics.keys() & found.skipped.keys()
     assert found.metrics.keys() | found.skipped.keys() == set(NEEDS_STATEMENTS)
-    return found.metrics | {name: None for name in found.skipped}
+    return found.metrics | dict.fromkeys(found.skipped)
 
 
 # --- recall, precision and F1 of citations, after Gao et al. (2023)
