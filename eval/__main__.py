@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="attest eval",
         description="Score answers, retrieval and grounding offline.",
-        epilog=f"With a run: {commands.USAGE} (attest eval COMMAND --help).",
+        epilog=commands.usage(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     names = ", ".join(SUITES)
@@ -81,6 +82,8 @@ def _count(text: str) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.anew and not arguments.out:
+        raise UsageError("--anew is of a run folder", hint="give --out RUN too")
     bounds = [_bound(option, text) for option in ("min", "max") for text in getattr(arguments, option)]
     suites = {name: _suite(name) for name in arguments.suites}
     others = read_records(arguments.against) if arguments.against else None

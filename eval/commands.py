@@ -125,7 +125,12 @@ COMMANDS = {
     "card": card,
     "feedback": from_feedback,
 }
-USAGE = ", ".join(COMMANDS)
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    lines = [f"  attest eval {name:<9} {(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    return "\n".join(["with a run, or another tool's data set (--help tells more):", *lines])
 
 
 def _parser(command: Callable[..., int]) -> argparse.ArgumentParser:

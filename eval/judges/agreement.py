@@ -77,10 +77,13 @@ def _undefined(rows: Sequence[Mapping[str, Any]]) -> float:
     return math.nan
 
 
-def find(name: str, identity: str, cards: Path = CARDS) -> Card | None:
-    """The card of this very judge, or else of an earlier version of it; None where it has none."""
+def find(name: str, identity: str | None = None, cards: Path = CARDS) -> Card | None:
+    """The card of this very judge, or else of an earlier version of it; None where it has none.
+
+    Without an identity any version will do.
+    """
     own = [Card(row["judge"], row["identity"], row["sets"]) for row in _read(cards) if row["judge"] == name]
-    same = [card for card in own if card.identity == identity]
+    same = [card for card in own if identity in (card.identity, None)]
     if same:
         return same[0]
     return Card(own[0].judge, own[0].identity, own[0].sets, current=False) if own else None
