@@ -18,13 +18,13 @@ from eval.judges import agreement
 from eval.judges.named import open_judge
 from eval.progress import progress_bar
 from eval.record import Record, Task
-from eval.report import Report, terminal
+from eval.report import Report
 from eval.run import RunFolder, read_records, run
 from eval.suites import SUITES
 from eval.suites.answers import user_questions
 from eval.suites.options import Options
 from eval.summary import Figure, summarize, timings
-from eval.writing import write
+from eval.writing import show, write
 from rag.errors import AttestError, UsageError
 
 Suite = Callable[[Options], Iterator[list[Task]]]
@@ -113,9 +113,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         )
         if others is not None:
             report = replace(report, comparison=compare(records, others))
-        print(terminal(report))
         if arguments.out:
             write(report, arguments.out)
+        show(report)
     return _gate(report, bounds)
 
 

@@ -16,12 +16,12 @@ from eval.compare import compare
 from eval.judges import agreement
 from eval.judges.named import open_judge
 from eval.progress import progress_bar
-from eval.report import Report, terminal
+from eval.report import Report
 from eval.run import RunFolder, read_manifest, read_records, run
 from eval.suites.grounding import grounding
 from eval.suites.options import Options
 from eval.summary import summarize, timings
-from eval.writing import write
+from eval.writing import show, write
 from rag.errors import UsageError
 
 
@@ -37,8 +37,8 @@ def report(argv: Sequence[str]) -> int:
         made, records, summarize(records), timings(records), agreement.find(judge["name"], judge["identity"]),
         compare(records, read_records(given.against)) if given.against else None,
     )  # fmt: skip
-    print(terminal(found))
     write(found, given.run)
+    show(found)
     return 0
 
 
@@ -67,8 +67,8 @@ def import_(argv: Sequence[str]) -> int:
         records = list(run(exchange.imported(given.file, options.judged, given.limit), folder, 1, progress))
         card = agreement.find(options.judged.name, options.judged.identity)
         found = Report(made, records, summarize(records), timings(records), card)
-        print(terminal(found))
         write(found, given.out)
+        show(found)
     return 0
 
 

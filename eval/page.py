@@ -20,13 +20,14 @@ from eval.summary import Figure
 TEMPLATES = Path(__file__).parent / "templates"
 # Of a suite with more questions, those that went worst have pages.
 MOST_PAGES = 400
-CITATIONS = frozenset(
+SEVERAL = 3
+COUNTED = frozenset(
     "citation_validity citations_located claims_supported uncited_rate numbers_held quotes_held".split()
 )
 GROUPS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("Refusals", lambda name: name.startswith(("refusal_", "abstained", "false_abstention"))),
-    ("Citations, as the judge sees them", lambda name: name in report.JUDGED),
-    ("Citations, as anybody can count them", lambda name: name in CITATIONS),
+    ("Citations, as the judge sees them", lambda name: name in report.CITATIONS),
+    ("Citations, as anybody can count them", lambda name: name in COUNTED),
     ("Guards", lambda name: name in report.GUARDS),
 )
 
@@ -85,15 +86,18 @@ def html(run: Report) -> str:
         kinds=dict(Counter(_kind(page.record) for page in shown)),
         kind=_kind,
         marked=marked_answer,
+        others=others,
     )
 
 
 def grouped(figures: Mapping[str, Figure]) -> dict[str, dict[str, Figure]]:
-    """Figures under headings; the rest under the collection or suite that they begin with, or "Questions"."""
+    """Figures under headings; the rest under what several of them begin with, or "Questions"."""
     found: dict[str, dict[str, Figure]] = {}
+    several = Counter(name.rpartition("/")[0] for name in figures)
     for name, figure in figures.items():
         prefix, _, bare = name.rpartition("/")
-        heading = next((title for title, belongs in GROUPS if belongs(bare)), prefix or "Questions")
+        heading = next((title for title, belongs in GROUPS if belongs(bare)), prefix)
+        heading = heading if prefix != heading or several[prefix] >= SEVERAL else "Questions"
         found.setdefault(heading, {})[name] = figure
     order = ["Questions", *(title for title, _ in GROUPS)]
     return dict(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
@@ -259,3 +263,17 @@ def marked_answer(detail: Mapping[str, Any]) -> Markup:
             at = end
     lines = Markup("").join([*parts, escape(text[at:])]).split("\n")
     return Markup("\n").join(Markup(f"<code>{line}</code>") if line.startswith("| ") else line for line in lines)
+
+
+_SHOWN = frozenset(
+    """
+    kind question query claim set history gold expected evidence found status reason text writer prompt_hash citations claims
+    sources titles verdicts likelihood
+    """.split()
+)
+
+
+def others(record: Record) -> dict[str, Any]:
+    """What a record tells that has no place of its own on its page."""
+    known = _SHOWN | {"model"} if "writer" in record.detail else _SHOWN
+    return {name: value for name, value in record.detail.items() if name not in known}

@@ -15,8 +15,9 @@ from eval.record import Record
 from eval.suites.health import ranked_values
 from eval.summary import Figure
 
+CITATIONS = frozenset({"faithfulness", "citation_recall", "citation_precision", "citation_f1"})
 # What a judge gives. No one of them is told without how far the judge agrees with people.
-JUDGED = frozenset({"faithfulness", "citation_recall", "citation_precision", "citation_f1"})
+JUDGED = CITATIONS | {"noticed", "contained"}
 GUARDS = ("correctness", "copy_rate", "answer_words")
 # Papers of the health suite in the report.
 REVIEWED = 20
@@ -55,7 +56,7 @@ class Report:
 def markdown(report: Report) -> str:
     """`report.md`: the same bytes for the same run, so times are not in it."""
     lines = [f"# {report.title}", "", _made_with(report), "", *_table(report)]
-    if any(name.rpartition("/")[2] in JUDGED for name in report.figures):
+    if any(name.rpartition("/")[2] in CITATIONS for name in report.figures):
         guards = ", ".join(name for name in GUARDS if name in report.figures)
         lines += ["", f"Judge: {report.judge}. Read the citation figures beside {guards}: copying is cited perfectly."]
     if values := ranked_values((record.id, record.detail) for record in report.records if record.suite == "health"):

@@ -1,13 +1,14 @@
-"""What a run folder holds once its questions are answered."""
+"""What a run tells once its questions are answered: in its folder, and on the terminal."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from eval.report import Report, markdown
+from eval.report import Report, markdown, terminal
 from eval.run import write_whole
 from eval.suites.health import ranked_values
 
@@ -26,3 +27,11 @@ def write(report: Report, folder: Path) -> None:
         print(f"attest eval: no report.html, {error}\n  pip install 'attest[eval]'", file=sys.stderr)
         return
     write_whole(folder / "report.html", html(report))
+
+
+def show(report: Report) -> None:
+    """Print the figures; a reader that has gone (`| head`) changes nothing about the run."""
+    try:
+        print(terminal(report), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -87,7 +87,10 @@ def test_citations_of_an_answer():
 NUMBERS = st.lists(st.integers(0, 4), max_size=4, unique=True).map(tuple)
 
 
-@given(st.lists(st.tuples(st.sampled_from("stuv"), NUMBERS), max_size=4), st.sets(st.tuples(st.sampled_from("stuv"), st.sampled_from(["A", "B", "A B", "A C", "whole A"]))))
+@given(
+    st.lists(st.tuples(st.sampled_from("stuv"), NUMBERS), max_size=4),
+    st.sets(st.tuples(st.sampled_from("stuv"), st.sampled_from(["A", "B", "A B", "A C", "whole A"]))),
+)
 def test_figures_are_shares(statements, supports):
     for name, value in figures(answer(*statements), *supports).items():
         assert value is None or (value == value and (0 <= value <= 1 or name == "answer_words"))
@@ -106,7 +109,11 @@ def test_a_refusal_is_no_nan_and_lowers_no_mean():
         Record("answers", "3", {"false_abstention": 1.0}, refused, key="3"),
     ]
     found = summarize(records)
-    assert (found["faithfulness"].mean, found["faithfulness"].n, found["faithfulness"].skipped) == (1, 1, {"refused": 2})
+    assert (found["faithfulness"].mean, found["faithfulness"].n, found["faithfulness"].skipped) == (
+        1,
+        1,
+        {"refused": 2},
+    )
     assert not any(math.isnan(figure.mean) for name, figure in found.items() if name not in made.skipped)
     assert (found["refusal_precision"].mean, found["refusal_recall"].mean) == (0.5, 1)
     assert found["refusal_f1"].mean == pytest.approx(2 / 3)
@@ -123,7 +130,13 @@ def test_not_knowing_is_a_refusal_not_a_faithful_answer(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["The papers do not need labelled data [1].", "Unknowns are estimated by a filter.", "It is not known to fail [2].", "No.", "Marmot does not need labels."],
+    [
+        "The papers do not need labelled data [1].",
+        "Unknowns are estimated by a filter.",
+        "It is not known to fail [2].",
+        "No.",
+        "Marmot does not need labels.",
+    ],
 )
 def test_an_answer_with_a_negation_is_no_refusal(text):
     assert not is_refusal(text)
@@ -134,7 +147,10 @@ def test_the_divisor_is_all_statements_not_the_verdicts_that_came_back():
     supports = [("s", "A"), ("t", "B")]
     answered = answer(("s", (1,)), ("t", (2,)), ("u", (1,)), ("v", (2,)))
     assert figures(answered, *supports)["citation_recall"] == 0.5
-    found = score(answered, Told(supports, silent=[("u", "A"), ("v", "B"), *((claim, f"whole {of}") for claim in "uv" for of in "AB")]))
+    found = score(
+        answered,
+        Told(supports, silent=[("u", "A"), ("v", "B"), *((claim, f"whole {of}") for claim in "uv" for of in "AB")]),
+    )
     for name in ("faithfulness", "citation_recall", "citation_precision", "citation_f1"):
         assert found.skipped[name] == UNSCORED
         assert name not in found.metrics
@@ -193,7 +209,10 @@ def test_every_form_of_marker(text, cited):
     assert not any("[" in statement.text and cited for statement, cited in zip(found.statements, cited, strict=True))
 
 
-@pytest.mark.parametrize(("listed", "numbers"), [("1", [1]), ("1, 3-5", [1, 3, 4, 5]), ("0", [0]), ("5-3", [3, 4, 5]), ("1-900", list(range(1, 22)))])
+@pytest.mark.parametrize(
+    ("listed", "numbers"),
+    [("1", [1]), ("1, 3-5", [1, 3, 4, 5]), ("0", [0]), ("5-3", [3, 4, 5]), ("1-900", list(range(1, 22)))],
+)
 def test_marked_numbers(listed, numbers):
     assert marked(listed) == numbers
 
@@ -216,7 +235,12 @@ def test_of_a_products_answer_what_is_not_located_is_no_source():
 
 @pytest.mark.parametrize(
     ("statements", "held"),
-    [([("It gains 4.5 points.", (1,))], 1), ([("It gains 5.4 points.", (1,))], 0), ([("It gains.", (1,))], None), ([("It gains 4.5 points.", (2,))], 0)],
+    [
+        ([("It gains 4.5 points.", (1,))], 1),
+        ([("It gains 5.4 points.", (1,))], 0),
+        ([("It gains.", (1,))], None),
+        ([("It gains 4.5 points.", (2,))], 0),
+    ],
 )
 def test_numbers_are_looked_for_in_the_cited_words(statements, held):
     assert figures(answer(*statements, quotes=(RECALL, HOURS)))["numbers_held"] == held
@@ -234,7 +258,10 @@ def test_quotations():
     assert not is_verbatim("single machine increases recall", [HOURS, RECALL])
 
 
-@given(st.lists(st.sampled_from("abcdefg"), min_size=1).map(" ".join), st.lists(st.lists(st.sampled_from("abcdefg")).map(" ".join)))
+@given(
+    st.lists(st.sampled_from("abcdefg"), min_size=1).map(" ".join),
+    st.lists(st.lists(st.sampled_from("abcdefg")).map(" ".join)),
+)
 def test_copy_rate_is_a_share_and_one_for_a_copy(text, sources):
     assert 0 <= copy_rate(text, sources) <= 1
     assert copy_rate(text, [*sources, text]) == (1 if len(text.split()) >= 5 else copy_rate(text, sources))

@@ -42,7 +42,11 @@ def exported(folder, format, capsys):
 def test_columns_are_those_the_tools_read(folder, capsys):
     fact, refusal = exported(folder, "ragas", capsys)
     assert set(fact) == {"user_input", "response", "retrieved_contexts", "reference", "reference_contexts"}
-    assert (fact["user_input"], fact["reference"], fact["reference_contexts"]) == (CASES[0]["question"], "4.5", [RECALL])
+    assert (fact["user_input"], fact["reference"], fact["reference_contexts"]) == (
+        CASES[0]["question"],
+        "4.5",
+        [RECALL],
+    )
     assert RECALL in fact["retrieved_contexts"]
     assert "[1]" in fact["response"]
     assert refusal["retrieved_contexts"] == []  # a refusal is a row like any other
@@ -61,7 +65,9 @@ def test_a_run_comes_back(folder, tmp_path, capsys, format):
     # Read from the text alone, the figure that it opens with is a statement of its own, and cites nothing.
     assert [item["cited"] for item in first.detail["verdicts"]] == [[], [1]]
     assert first.metrics["citation_recall"] == first.metrics["uncited_rate"] == 0.5
-    assert first.metrics["citation_precision"] == first.metrics["citation_validity"] == first.metrics["answer_match"] == 1
+    assert (
+        first.metrics["citation_precision"] == first.metrics["citation_validity"] == first.metrics["answer_match"] == 1
+    )
     assert second.metrics["refused"] == 1
     assert second.skipped["faithfulness"] == "refused"
     assert (tmp_path / "run" / "report.html").exists()
@@ -138,7 +144,9 @@ def test_a_good_answer_makes_its_papers_gold():
 
 
 def test_a_wrong_paper_is_not_wanted_again_and_a_missing_one_is():
-    (row,) = converted(line("good"), line("wrong paper", paper=CRANE.id, citation=2), line("missing paper", note=MARMOT.title))
+    (row,) = converted(
+        line("good"), line("wrong paper", paper=CRANE.id, citation=2), line("missing paper", note=MARMOT.title)
+    )
     assert row["papers"] == [ZEBRA.id, MARMOT.id]
     assert row["unwanted"] == [CRANE.id]
     (row,) = converted(line("wrong paper"))  # the whole answer
@@ -149,7 +157,9 @@ def test_a_wrong_paper_is_not_wanted_again_and_a_missing_one_is():
 
 
 def test_questions_differ_by_history_and_filters():
-    rows = converted(line("good"), line("good", history=["earlier?"]), line("good", filters={"year": {"gte": 2023}}), line("good"))
+    rows = converted(
+        line("good"), line("good", history=["earlier?"]), line("good", filters={"year": {"gte": 2023}}), line("good")
+    )
     assert len(rows) == len({row["id"] for row in rows}) == 3
     assert [row.get("history") for row in rows] == [None, ["earlier?"], None]
     assert rows[2]["filters"] == {"year": {"gte": 2023}}

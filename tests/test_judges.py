@@ -56,7 +56,13 @@ def test_any_reply_is_read(reply):
 
 @pytest.mark.parametrize(
     ("replies", "score", "supported"),
-    [(["YES", "YES"], 1, True), (["NO", "NO"], 0, False), (["YES", "NO"], 0.5, False), (["NO", "YES"], 0.5, False), (["YES", "perhaps"], None, None)],
+    [
+        (["YES", "YES"], 1, True),
+        (["NO", "NO"], 0, False),
+        (["YES", "NO"], 0.5, False),
+        (["NO", "YES"], 0.5, False),
+        (["YES", "perhaps"], None, None),
+    ],
 )
 def test_it_is_asked_in_both_orders(replies, score, supported):
     model = Parrot(*replies)
@@ -68,11 +74,19 @@ def test_it_is_asked_in_both_orders(replies, score, supported):
     assert second.index("Claim: ") < second.index("Source: ")
     assert first.rstrip().endswith("YES or NO.")
     assert second.rstrip().endswith("NO or YES.")
-    assert first.count(SOURCE) == second.count(SOURCE) == first.count(f"Claim: {CLAIM}") == second.count(f"Claim: {CLAIM}") == 1
+    assert (
+        first.count(SOURCE)
+        == second.count(SOURCE)
+        == first.count(f"Claim: {CLAIM}")
+        == second.count(f"Claim: {CLAIM}")
+        == 1
+    )
 
 
 def test_a_model_that_fails_gives_no_grade():
-    assert LanguageModelJudge(Parrot([RuntimeError("gone")], [RuntimeError("gone")]), 5).grade(CLAIM, SOURCE).score is None
+    assert (
+        LanguageModelJudge(Parrot([RuntimeError("gone")], [RuntimeError("gone")]), 5).grade(CLAIM, SOURCE).score is None
+    )
 
 
 def test_what_stands_in_a_source_is_fenced():
@@ -167,13 +181,19 @@ def test_a_line_that_was_cut_off_is_asked_again(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "at"),
-    [({0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"}, 0), ({0: "not_entailment", 1: "entailment"}, 1), ({0: "contradiction", 1: "supported"}, 1)],
+    [
+        ({0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"}, 0),
+        ({0: "not_entailment", 1: "entailment"}, 1),
+        ({0: "contradiction", 1: "supported"}, 1),
+    ],
 )
 def test_entailment_is_found_by_its_label(labels, at):
     assert entailment(labels) == at
 
 
-@pytest.mark.parametrize("labels", [{0: "LABEL_0", 1: "LABEL_1"}, {0: "entailment", 1: "entails"}, {0: "unsupported", 1: "inconsistent"}])
+@pytest.mark.parametrize(
+    "labels", [{0: "LABEL_0", 1: "LABEL_1"}, {0: "entailment", 1: "entails"}, {0: "unsupported", 1: "inconsistent"}]
+)
 def test_labels_are_not_guessed(labels):
     with pytest.raises(ModelError, match="no label of the judge is entailment for certain"):
         entailment(labels)
@@ -191,8 +211,12 @@ def nli(tmp_path_factory):
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "marmot", "owls", "recall", "increases"]
     tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 2), ("[SEP]", 3)])
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=32).save_pretrained(folder)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 2), ("[SEP]", 3)]
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=32
+    ).save_pretrained(folder)
     torch.manual_seed(1)
     config = transformers.BertConfig(
         vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
@@ -224,11 +248,28 @@ def test_what_names_no_judge_is_said(name):
 
 
 def graded(name, label, score, claim="c"):
-    return Record("grounding", "1", detail={"set": name, "label": label, "score": score, "supported": None if score is None else score >= 0.5, "claim": claim})
+    return Record(
+        "grounding",
+        "1",
+        detail={
+            "set": name,
+            "label": label,
+            "score": score,
+            "supported": None if score is None else score >= 0.5,
+            "claim": claim,
+        },
+    )
 
 
 def test_a_card_is_of_what_people_said_and_what_was_graded():
-    rows = [graded("wice", 1, 0.9), graded("wice", 1, 0.8), graded("wice", 0, 0.7), graded("wice", 0, 0.1), graded("wice", 1, None), graded("own", 1, 1.0)]
+    rows = [
+        graded("wice", 1, 0.9),
+        graded("wice", 1, 0.8),
+        graded("wice", 0, 0.7),
+        graded("wice", 0, 0.1),
+        graded("wice", 1, None),
+        graded("own", 1, 1.0),
+    ]
     card = agreement.make(Counting(), rows)
     assert card.sets["wice"]["n"] == 4
     assert card.sets["wice"]["ungraded"] == 1
@@ -261,7 +302,10 @@ def test_a_card_is_found_by_what_the_judge_is(tmp_path):
 
 
 def test_the_card_stands_beside_every_score_of_the_judge():
-    made = {"made_with": {"judge": {"name": "counting"}, "attest": "0", "writer": "w", "shelf": "s", "seed": 1}, "suites": ["answers"]}
+    made = {
+        "made_with": {"judge": {"name": "counting"}, "attest": "0", "writer": "w", "shelf": "s", "seed": 1},
+        "suites": ["answers"],
+    }
     metrics = {"faithfulness": 1.0, "citation_f1": 0.5, "citation_validity": 1.0, "correctness": 0.0, "copy_rate": 0.9}
     records = [Record("answers", "1", metrics, key="1")]
     for card, text in ((Card("counting", "c1", {}), "AUROC nan"), (None, "no agreement card")):

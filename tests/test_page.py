@@ -74,7 +74,12 @@ SPANS = st.lists(st.tuples(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
 def test_marks_cover_what_they_should_and_lose_nothing(cited, gold):
     found = str(marked(TEXT, cited, gold))
     assert re.sub(r"</?(?:mark|u)>", "", found).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == TEXT
-    held = "".join(re.findall(r"<mark>(.*?)</mark>", found)).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    held = (
+        "".join(re.findall(r"<mark>(.*?)</mark>", found))
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+    )
     assert held == "".join(letter for at, letter in enumerate(TEXT) if any(start <= at < end for start, end in cited))
 
 

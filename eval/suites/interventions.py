@@ -88,13 +88,17 @@ def _score(case: Case, bench: _Bench) -> Record:
             skipped[f"{name}/noticed"] = "the sentence has nothing to change"
             continue
         grade = bench.judge.grade(claim.text, edited)
-        detail[name] = {"statement": claim.text, "source": edited, "score": grade.score, "why": grade.why}
+        detail[name] = {"statement": claim.text, "source": edited, "score": _rounded(grade.score), "why": grade.why}
         if grade.supported is None:
             skipped[f"{name}/noticed"] = "unscored: the judge gave no grade"
         else:
             scored[f"{name}/noticed"] = float(not grade.supported)
     _rename(case, citation.paper, bench, scored, skipped, detail)
     return Record("interventions", case.id, scored, skipped, {**detail, "kind": "fact"})
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
 
 
 def _delete(
