@@ -42,7 +42,7 @@ gate: .venv/installed
 
 # How far the support checker agrees with people: on our own claims, and on the human-labelled sets in CLAIMS.
 card: .venv/installed
-	$(BIN)/attest eval card $(if $(CLAIMS),--data $(CLAIMS)) --limit 400
+	$(BIN)/attest eval card $(if $(CLAIMS),--data $(CLAIMS)) --limit 200
 
 # Scores the starter questions and renews README's transcript and table.
 results: .venv/tests-installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -13,6 +14,7 @@ from typing import Any
 from eval import exchange, feedback, manifest
 from eval.cases import read_lines
 from eval.compare import compare
+from eval.intervals import SEED
 from eval.judges import agreement
 from eval.judges.named import open_judge
 from eval.progress import progress_bar
@@ -77,11 +79,13 @@ def card(argv: Sequence[str]) -> int:
     parser = _parser(card)
     parser.add_argument("--data", type=Path, help="folder of claim sets beside our own claims")
     parser.add_argument("--judge", default="checker", metavar="NAME", help="as of attest eval (default: checker)")
-    parser.add_argument("--limit", type=int, help="at most so many claims of each set")
+    parser.add_argument("--limit", type=int, help="so many claims of each set, drawn by chance")
     parser.add_argument("--jobs", type=int, default=1, help="claims at once (default: 1)")
     given = parser.parse_args(argv)
-    options = Options(judge=open_judge(given.judge), limit=given.limit)
-    batches = chain(grounding(options), grounding(replace(options, data=given.data)) if given.data else ())
+    options = Options(judge=open_judge(given.judge))
+    sets = chain(grounding(options), grounding(replace(options, data=given.data)) if given.data else ())
+    # By chance: some sets hold all that is supported first.
+    batches = (random.Random(SEED).sample(tasks, min(given.limit or len(tasks), len(tasks))) for tasks in sets)
     with progress_bar("card") as progress:
         made = agreement.make(options.judged, run(batches, None, given.jobs, progress))
     agreement.store(made)
