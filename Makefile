@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STARTER := starter
+BOUNDS := --min list_f1=0.78 --min fact_first=0.95 --min fact_answer=0.9 --min compare_papers=0.85 --min metadata_exact=0.9 \
+	--min refusal_f1=0.78 --min citations_located=1 --min citation_f1=0.99 --max false_abstention=0.03
 
-.PHONY: demo serve test test-models lint eval bench results clean
+.PHONY: demo serve test test-models lint eval gate card bench results clean
 
 demo: .venv/installed $(STARTER)/ledger.sqlite
 	@echo
@@ -31,12 +33,20 @@ lint: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-eval: .venv/installed
-	$(BIN)/attest eval answers --out runs/answers
+eval: .venv/tests-installed
+	$(BIN)/attest eval answers --out runs/answers --anew
+
+# What must not get worse unnoticed.
+gate: .venv/installed
+	$(BIN)/attest eval answers --jobs 2 $(BOUNDS)
+
+# How far the support checker agrees with people: on our own claims, and on the human-labelled sets in CLAIMS.
+card: .venv/installed
+	$(BIN)/attest eval card $(if $(CLAIMS),--data $(CLAIMS)) --limit 200
 
 # Scores the starter questions and renews README's transcript and table.
-results: .venv/installed
-	$(BIN)/attest eval answers --out runs/results
+results: .venv/tests-installed
+	$(BIN)/attest eval answers --out runs/results --anew
 	mkdir -p eval/results && cp runs/results/summary.json eval/results/
 	$(BIN)/python -m eval.readme
 
@@ -52,13 +62,13 @@ bench: .venv/installed
 	@touch $@
 
 .venv/tests-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,dev]'
 	@touch $@
 
 # torch first and by its version: left to others' requirements, it brings gigabytes of CUDA along.
 .venv/models-installed: .venv/tests-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,hf,dev]' accelerate
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,hf,dev]' accelerate
 	@touch $@
 
 clean:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ DATASETS = Path(__file__).parent / "datasets"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question with its gold: papers (exhaustive), strings of a right answer, and the words that bear it out."""
+    """A question with its gold: papers (exhaustive), strings of a right answer, and the words that bear it out.
+
+    `nuggets` are what a whole answer says, each in one or more wordings; `unwanted` papers that it must not give;
+    `filters` conditions that the question is asked with.
+    """
 
     id: str
     kind: str
@@ -25,6 +30,9 @@ class Case:
     answers: tuple[str, ...] = ()
     evidence: tuple[tuple[str, str], ...] = ()
     history: tuple[str, ...] = ()
+    nuggets: tuple[tuple[str, ...], ...] = ()
+    unwanted: tuple[str, ...] = ()
+    filters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +82,34 @@ def read_lines(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
 
 def read_cases(path: Path) -> list[Case]:
     """The questions of a JSONL file (`eval/datasets/questions.jsonl` shows the form); gold papers by id or by title."""
-    return [
-        Case(
-            id=str(row.get("id", number)),
-            kind=str(row.get("kind", "list")),
-            question=str(row["question"]),
-            papers=tuple(row.get("papers", map(paper_id, row.get("titles", ())))),
-            answers=tuple(row.get("answers", ())),
-            evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
-            history=tuple(row.get("history", ())),
-        )
-        for number, row in enumerate(read_lines(path, "question"), 1)
-    ]
+    cases: list[Case] = []
+    for number, row in enumerate(read_lines(path, "question"), 1):
+        try:
+            cases.append(_case(row, number))
+        except (TypeError, KeyError, ValueError) as error:
+            raise UsageError(
+                f"{path}: question {row.get('id', number)} is not in the form of a question: {error!r}",
+                hint="questions.jsonl beside this program's data sets shows the form",
+            ) from error
+    twice = [key for key, count in Counter(case.id for case in cases).items() if count > 1]
+    if twice:
+        raise UsageError(f"{path}: the id {twice[0]} stands for more than one question", hint="ids must differ")
+    return cases
+
+
+def _case(row: dict[str, Any], number: int) -> Case:
+    return Case(
+        id=str(row.get("id", number)),
+        kind=str(row.get("kind", "list")),
+        question=str(row["question"]),
+        papers=tuple(row.get("papers", map(paper_id, row.get("titles", ())))),
+        answers=tuple(row.get("answers", ())),
+        evidence=tuple((item["paper"], item["quote"]) for item in row.get("evidence", ())),
+        history=tuple(row.get("history", ())),
+        nuggets=tuple((item,) if isinstance(item, str) else tuple(item) for item in row.get("nuggets", ())),
+        unwanted=tuple(row.get("unwanted", ())),
+        filters=dict(row.get("filters", {})),
+    )
 
 
 def read_collections(folder: Path) -> list[Collection]:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval import metrics
+from eval import intervals, metrics
 from eval.cases import DATASETS, Case, read_cases
-from eval.suites import said
+from eval.matching import said
 from rag.assistant import Assistant
 from rag.ingest.sentences import split_sentences
 from rag.question import to_turns
@@ -100,7 +100,7 @@ def relevance_rows(cases: Sequence[Case], understood: Understood, retriever: Ret
 
 def asked(cases: Sequence[Case], understood: Understood, retriever: Retriever, names: Sequence[str]) -> Iterator[Asked]:
     """Abstention: each question as it is, without its gold papers, and asked of three other papers by name."""
-    chance = random.Random(metrics.SEED)
+    chance = random.Random(intervals.SEED)
     for case in cases:
         if case.kind == "metadata":
             continue
@@ -188,7 +188,7 @@ def fit_relevance(rows: Sequence[Rows]) -> None:
     odds = held_out([row.features for row in rows], [row.labels for row in rows])
     kept = [[row.ids[at] for at in expected_best(own)] for row, own in zip(rows, odds, strict=True)]
     scores = [metrics.precision_recall_f1(found, row.gold)[2] for found, row in zip(kept, rows, strict=True)]
-    print(f"lists: F1 {metrics.estimate(scores)}")
+    print(f"lists: F1 {intervals.estimate(scores)}")
     weights, bias = fit(np.concatenate([row.features for row in rows]), np.concatenate([row.labels for row in rows]))
     print("RELEVANCE =", dict(zip(RELEVANCE, weights.round(2).tolist(), strict=True)))
     print("RELEVANCE_BIAS =", round(bias, 2))

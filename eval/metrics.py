@@ -1,46 +1,11 @@
-"""Metrics, each with its definition, and the intervals that go with every figure."""
+"""Metrics of rankings, sets and labels, each with its definition. Intervals are in `eval.intervals`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-
-SEED = 20250712
-RESAMPLES = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its 95 % interval (percentile bootstrap over questions, seeded) and the number of questions."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}] n={self.n}"
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and interval of per-question values (Efron and Tibshirani, 1993)."""
-    if not values:
-        return Estimate(math.nan, math.nan, math.nan, 0)
-    data = np.asarray(values, dtype=np.float64)
-    means = data[np.random.default_rng(SEED).integers(0, len(data), (RESAMPLES, len(data)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(float(data.mean()), float(low), float(high), len(data))
-
-
-def paired_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Two-sided p-value of the mean difference by randomised sign flips (Smucker et al., 2007), seeded."""
-    differences = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
-    observed = abs(differences.mean())
-    signs = np.random.default_rng(SEED).choice([-1.0, 1.0], (RESAMPLES, len(differences)))
-    return float(((np.abs((signs * differences).mean(axis=1)) >= observed - 1e-12).sum() + 1) / (RESAMPLES + 1))
 
 
 def precision_recall_f1(found: Collection[str], gold: Collection[str]) -> tuple[float, float, float]:
@@ -71,6 +36,19 @@ def reciprocal_rank(ranking: Sequence[str], relevance: Mapping[str, int], k: int
     return next((1 / rank for rank, key in enumerate(ranking[:k], 1) if relevance.get(key, 0) > 0), 0.0)
 
 
+def average_precision(ranking: Sequence[str], relevance: Mapping[str, int]) -> float:
+    """Mean, over the relevant documents, of the precision at the rank of each; 0 for one that is not found
+    (trec_eval's map, of one query)."""
+    relevant = {key for key, grade in relevance.items() if grade > 0}
+    ranks = [rank for rank, key in enumerate(ranking, 1) if key in relevant]
+    return sum(hits / rank for hits, rank in enumerate(ranks, 1)) / len(relevant) if relevant else 0.0
+
+
+def by_score(scored: Mapping[str, float]) -> list[str]:
+    """Document ids best first; what scores alike stands in the falling order of its ids, as trec_eval has it."""
+    return sorted(sorted(scored, reverse=True), key=lambda key: -scored[key])
+
+
 def jaccard(one: Collection[str], other: Collection[str]) -> float:
     """Shared over all; of two empty sets 1."""
     return len(set(one) & set(other)) / len(set(one) | set(other)) if one or other else 1.0
@@ -89,6 +67,16 @@ def balanced_accuracy(labels: Sequence[int], predicted: Sequence[bool]) -> float
     """Mean of the true positive and the true negative rate."""
     truth, guess = np.asarray(labels) == 1, np.asarray(predicted)
     return float((guess[truth].mean() + (~guess[~truth]).mean()) / 2) if truth.any() and not truth.all() else math.nan
+
+
+def kappa(labels: Sequence[int], predicted: Sequence[bool]) -> float:
+    """Agreement beyond chance of two raters (Cohen, 1960); nan where chance alone would make them agree."""
+    truth, guess = np.asarray(labels) == 1, np.asarray(predicted, dtype=bool)
+    if not len(truth):
+        return math.nan
+    agreed = float((truth == guess).mean())
+    chance = float(truth.mean() * guess.mean() + (1 - truth.mean()) * (1 - guess.mean()))
+    return (agreed - chance) / (1 - chance) if chance < 1 else math.nan
 
 
 def calibration_error(labels: Sequence[int], scores: Sequence[float], bins: int = 10) -> float:

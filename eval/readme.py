@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 
 from eval.cases import DATASETS
+from eval.judges import agreement
+from eval.judges.checker import NAME
+from eval.summary import Figure
 from rag import render
 from rag.assistant import Assistant
 
@@ -25,6 +28,8 @@ ROWS = {
     "abstained": "unanswerable questions: says so",
     "false_abstention": "answerable questions: wrongly says that the shelf does not say",
     "citations_located": "citations: the quote stands verbatim at its offsets",
+    "citation_f1": "citations: F1 of those that are needed and enough, says the support checker",
+    "copy_rate": "words copied from the papers: who copies is cited perfectly",
 }
 
 
@@ -41,11 +46,10 @@ def results() -> str:
     summary = json.loads(SUMMARY.read_text(encoding="utf-8"))
     lines = ["| | mean | 95 % interval | questions |", "|---|---|---|---|"]
     for name, text in ROWS.items():
-        figure = summary[name]
-        lines.append(
-            f"| {text} | {figure['mean']:.2f} | {figure['low']:.2f} to {figure['high']:.2f} | {figure['n']:.0f} |"
-        )
-    return "\n".join(lines)
+        figure = Figure.from_row(summary[name])
+        lines.append(f"| {text} | {figure.mean:.2f} | {figure.low:.2f} to {figure.high:.2f} | {figure.n} |")
+    card = agreement.find(NAME)
+    return "\n".join([*lines, "", f"The support checker beside people: {card}."] if card else lines)
 
 
 def renewed(text: str) -> str:

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval.curves import area, precision_recall, reliability, risk_coverage
+from eval.intervals import bootstrap, estimate, holm, paired_p
 from eval.metrics import (
     auroc,
+    average_precision,
     balanced_accuracy,
+    by_score,
     calibration_error,
-    estimate,
     jaccard,
+    kappa,
     ndcg,
-    paired_p,
     precision_recall_f1,
     recall_at,
     reciprocal_rank,
@@ -146,3 +149,83 @@ def test_jaccard_by_hand(one, other, expected):
 def test_jaccard_has_no_sides_and_is_one_for_equal_sets_only(one, other):
     assert 0 <= jaccard(one, other) == jaccard(other, one) <= 1
     assert (jaccard(one, other) == 1) is (one == other)
+
+
+# --- the reference implementation
+
+SCORED = st.dictionaries(st.sampled_from("abcdefghijklmno"), st.integers(0, 4).map(float), min_size=1)
+JUDGED = st.dictionaries(st.sampled_from("abcdefghijklmno"), st.integers(0, 3), min_size=1)
+
+
+@given(SCORED, JUDGED)
+def test_ranking_metrics_are_those_of_trec_eval_ties_included(scored, relevance):
+    pytrec_eval = pytest.importorskip("pytrec_eval")
+    wanted = {"ndcg_cut.10", "recall.5", "recip_rank", "map"}
+    reference = pytrec_eval.RelevanceEvaluator({"q": relevance}, wanted).evaluate({"q": scored})["q"]
+    found = by_score(scored)
+    assert ndcg(found, relevance) == pytest.approx(reference["ndcg_cut_10"])
+    assert recall_at(found, relevance, 5) == pytest.approx(reference["recall_5"])
+    assert reciprocal_rank(found, relevance, len(found)) == pytest.approx(reference["recip_rank"])
+    assert average_precision(found, relevance) == pytest.approx(reference["map"])
+
+
+def test_average_precision_by_hand():
+    assert average_precision("xaxb", {"a": 1, "b": 2}) == pytest.approx((1 / 2 + 2 / 4) / 2)
+    assert average_precision("a", {"a": 1, "lost": 1}) == 0.5
+    assert average_precision("", {"a": 1}) == average_precision("a", {}) == 0
+
+
+def test_kappa_by_hand():
+    assert kappa([1, 1, 0, 0], [True, True, False, False]) == 1
+    assert kappa([1, 0, 1, 0], [True, True, False, False]) == 0
+    assert kappa([1, 0], [False, True]) == -1
+    # 20 both yes, 15 both no, 5 and 10 apart: the textbook's 0.4
+    labels = [1] * 20 + [1] * 5 + [0] * 10 + [0] * 15
+    assert kappa(labels, [True] * 20 + [False] * 5 + [True] * 10 + [False] * 15) == pytest.approx(0.4)
+    assert math.isnan(kappa([1, 1], [True, True]))
+
+
+@given(st.lists(st.sampled_from([0.001, 0.02, 0.03, 0.2, 1.0]), min_size=1, max_size=9))
+def test_holm_only_raises_and_keeps_the_order(p_values):
+    found = holm(p_values)
+    assert all(p <= other <= 1 for p, other in zip(p_values, found, strict=True))
+    assert max(zip(p_values, found, strict=True))[1] == max(found)
+    assert min(found) == pytest.approx(min(1, len(p_values) * min(p_values)))
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_the_interval_of_a_set_figure_is_that_of_its_mean():
+    values = np.random.default_rng(5).normal(0.5, 0.1, 300)
+    found = bootstrap(lambda rows: float(values[rows].mean()), 300)
+    assert found == bootstrap(lambda rows: float(values[rows].mean()), 300)
+    assert (found.low, found.high) == pytest.approx(
+        (estimate(list(values)).low, estimate(list(values)).high), abs=0.003
+    )
+    assert bootstrap(lambda rows: math.nan, 3).n == 3
+    assert math.isnan(bootstrap(lambda rows: 1.0, 0).mean)
+
+
+# --- curves
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0])), min_size=1))
+def test_curves_go_from_left_to_right_and_end_with_everything(rows):
+    labels, scores = [label for label, _ in rows], [score for _, score in rows]
+    for points in (precision_recall(labels, scores), risk_coverage([float(x) for x in labels], scores)):
+        assert [x for x, _ in points] == sorted(x for x, _ in points)
+        assert all(0 <= part <= 1 for point in points for part in point)
+    assert precision_recall(labels, scores)[-1][1] == pytest.approx(sum(labels) / len(labels))
+    assert risk_coverage(labels, scores)[-1] == pytest.approx((1, 1 - sum(labels) / len(labels)))
+    assert sum(item.count for item in reliability(labels, scores)) == len(rows)
+
+
+def test_curves_by_hand():
+    assert precision_recall([1, 0, 1], [0.9, 0.5, 0.5]) == [(0.5, 1.0), (1.0, pytest.approx(2 / 3))]
+    assert risk_coverage([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]) == [(0.25, 0), (0.75, pytest.approx(1 / 3)), (1.0, 0.5)]
+    assert area([(0.5, 1.0), (1.0, 0.5)]) == pytest.approx(0.75)
+    (low, high) = reliability([0, 1, 1], [0.0, 0.95, 1.0])
+    assert (low.score, low.share, low.count) == (0, 0, 1)
+    assert (high.score, high.share, high.count) == (pytest.approx(0.975), 1, 2)

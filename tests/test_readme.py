@@ -14,13 +14,21 @@ def test_transcript_and_table_are_current():
 
 
 def test_commands_exist():
+    import shlex
+
+    from eval.__main__ import _parser as evaluation
+    from eval.commands import COMMANDS
+    from eval.suites import SUITES
     from rag.cli import _parser
 
     parser = _parser()
     for line in re.findall(r"^    attest ([^#\n]+)", README, re.MULTILINE):
-        import shlex
-
-        parser.parse_args(shlex.split(line))
+        words = shlex.split(line)
+        if words[0] != "eval":
+            parser.parse_args(words)
+        elif words[1] not in COMMANDS:
+            suites = evaluation().parse_args(words[1:]).suites
+            assert all(name in SUITES or name.endswith(".jsonl") for name in suites), line
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^    )make (\w+)", README, re.MULTILINE)) <= targets
 

@@ -1,0 +1,1 @@
+"""Who says whether words support a statement: the checker, an NLI model, a language model."""
