@@ -116,6 +116,13 @@ def test_other_units(claim, source, said):
     assert found == (said and f"the claim says {said}")
 
 
+def test_a_share_in_words_is_not_taken_from_another_statement():
+    source = ["It needs half of the labels.", "On company data, Heron attains an F1 score of 96.5%."]
+    assert missing_numbers("Heron attains an F1 score of 50% on company data.", source) == ["50"]
+    assert missing_numbers("It needs 50% of the labels.", source) == []
+    assert missing_numbers("50% is enough.", source[:1]) == []
+
+
 @given(st.text(max_size=80))
 def test_a_text_bears_out_its_own_numbers(text):
     assert missing_numbers(text, [text]) == []

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from rag.index.lexical import words
+from rag.index.lexical import terms, words
 
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d+(?:[.,]\d+)*")  # not the 19 of COVID-19
 UNITS = {word: number for number, word in enumerate("""
@@ -75,9 +75,9 @@ def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
     found = []
     for match in NUMBER.finditer(claim):
         values, unit = _values(claim, match), _unit(claim, match)
-        if not values or values & held:
+        if not values or (values & held and not (unit == "per cent" and _told_otherwise(claim, values, sentences))):
             continue
-        if not any(
+        if values & held or not any(
             _rounds(value, held, claim[: match.start()].casefold())
             or any(
                 _follows(value, unit, own) or _is_share(value, unit, parts, own)
@@ -87,6 +87,23 @@ def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
         ):
             found.append(match[0])
     return list(dict.fromkeys(found))
+
+
+def _told_otherwise(claim: str, values: frozenset[float], sentences: Sequence[str]) -> bool:
+    """Whether a share stands in the source in words only ("half" for 50 %), and a sentence that comes nearer to the claim
+    has another share in figures."""
+    written = [frozenset(_value(found) for found in NUMBER.findall(sentence)) for sentence in sentences]
+    if any(values & own for own in written):
+        return False
+    wanted = set(terms(claim))
+    worded, figured = 0, 0
+    for sentence, own in zip(sentences, written, strict=True):
+        shared = len(wanted & set(terms(sentence)))
+        if values & (numbers(sentence) - own):
+            worded = max(worded, shared)
+        if any(_unit(sentence, match) == "per cent" for match in NUMBER.finditer(sentence)):
+            figured = max(figured, shared)
+    return figured > worded
 
 
 def other_unit(claim: str, sentences: Sequence[str]) -> str | None:
