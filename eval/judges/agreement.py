@@ -64,9 +64,10 @@ def make(judge: Judge, records: Iterable[Record]) -> Card:
 def _figures(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     graded = [row for row in rows if row["score"] is not None]
     made = set_figures(name, graded)
+    both = len({row["label"] for row in graded}) == 2  # against one class alone nothing can be measured
     found: dict[str, Any] = {"n": len(graded), "ungraded": len(rows) - len(graded)}
     for figure in FIGURES:
-        function = made[f"{name}/{figure}"].function if graded else _undefined
+        function = made[f"{name}/{figure}"].function if both else _undefined
         value = bootstrap(lambda taken, function=function: function([graded[at] for at in taken]), len(graded))  # type: ignore[misc]
         known = not math.isnan(value.mean)
         found[figure] = [round(part, 4) for part in (value.mean, value.low, value.high)] if known else None
