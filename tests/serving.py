@@ -77,11 +77,17 @@ def chromium() -> Iterator[Any]:
     if not path:
         pytest.skip("chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    playwright.expect.set_options(timeout=30_000)
+    playwright.expect.set_options(timeout=60_000)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def patient(page: Any) -> Any:
+    """The page, waiting longer than usual for everything: the machine may be busy."""
+    page.set_default_timeout(120_000)
+    return page
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

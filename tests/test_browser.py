@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from fakes import MARMOT, Reply, ScriptedModel, sse
 from fakes import PAPERS as INVENTED
-from serving import Served, chromium, lines, serving
+from serving import Served, chromium, lines, patient, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -101,7 +101,7 @@ def page(served: Served, context: BrowserContext) -> Iterator[Page]:
 
 def opened(address: str, context: BrowserContext) -> Iterator[Page]:
     """A page that must ask nothing of other hosts, run nothing planted, and log no error."""
-    one = context.new_page()
+    one = patient(context.new_page())
     watch = Watch(one)
     one.goto(address)
     one.get_by_role("heading", name="Ask the papers on this shelf").wait_for()
@@ -255,7 +255,7 @@ def test_conversations_are_kept_private_and_deletable(served: Served, browser: B
     expect(page.locator("#evidence")).to_contain_text("1 paper cited")
 
     with browser.new_context() as other:
-        stranger = other.new_page()
+        stranger = patient(other.new_page())
         stranger.goto(served.address)
         expect(stranger.get_by_role("heading", name="Ask the papers on this shelf")).to_be_visible()
         stranger.get_by_role("button", name="Toggle Sidebar").click()
@@ -373,7 +373,7 @@ def test_accessible_in_both_themes(served: Served, browser: Browser, scheme: str
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
     with browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme) as context:
-        page = context.new_page()
+        page = patient(context.new_page())
         page.goto(served.address)
         page.get_by_role("heading", name="Ask the papers on this shelf").wait_for()
         dark = page.evaluate(
@@ -406,7 +406,7 @@ def test_keyboard_alone(page: Page):
 
 def test_phone_needs_no_sideways_scrolling(served: Served, browser: Browser):
     with browser.new_context(viewport={"width": 375, "height": 720}, is_mobile=True, has_touch=True) as context:
-        page = context.new_page()
+        page = patient(context.new_page())
         page.goto(served.address)
         page.get_by_role("heading", name="Ask the papers on this shelf").wait_for()
         ask(page, QUESTION)
@@ -493,7 +493,7 @@ def test_closing_the_tab_ends_the_work(written: Served, browser: Browser, model:
     gone = threading.Event()
     model.play(Reply(events=lambda: words(gone)))
     with browser.new_context() as context:
-        page = context.new_page()
+        page = patient(context.new_page())
         page.goto(written.address)
         page.get_by_role("heading", name="Ask the papers on this shelf").wait_for()
         ask(page, "how much does Marmot increase recall?")
