@@ -1,8 +1,7 @@
 """Labelled claims for the checker's network: read, described by what the checker sees, and grouped by source.
 
-Three kinds. `twins.jsonl`: sources in two versions `a` and `b` and claims labelled against each, so that words alone tell
-little; `a` is left out where the source is a paper of `eval/datasets/papers.jsonl`. The claims of `eval/datasets/claims.jsonl`
-about two thirds of the starter papers. And folders of human-labelled rows
+Two kinds. `twins.jsonl`: sources in two versions `a` and `b` and claims labelled against each, so that words alone tell
+little; `a` is left out where the source is a paper of `eval/datasets/papers.jsonl`. And folders of human-labelled rows
 `{source, claim, label, origin}`, one file for a set; label 1 is supported, 0 is not.
 """
 
@@ -15,10 +14,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from itertools import chain
 from pathlib import Path
 
-from eval.cases import DATASETS, is_untouched
+from eval.cases import DATASETS
 from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.ingest.repair import readable
@@ -28,7 +26,6 @@ from rag.verify.prepared import Prepared
 
 TWINS = Path(__file__).with_name("twins.jsonl")
 TWINS_SET = "twins"
-OWN_SET = "claims"
 # The human-labelled sets that are trained on; the others are only reported.
 TRAINED = ("healthver", "gensearch")
 WRONG_SOURCE = "wrong_source"
@@ -130,19 +127,6 @@ def read_twins(path: Path = TWINS, *, seed: int = _SEED) -> Iterator[Pair]:
                 yield Pair(TWINS_SET, row["id"], part, source, claim, Label.UNSUPPORTED, WRONG_SOURCE)
 
 
-def read_own() -> Iterator[Pair]:
-    """The claims of `claims.jsonl`, those about the untouched third of the papers only for the report."""
-    with (DATASETS / "papers.jsonl").open(encoding="utf-8") as lines:
-        abstracts = {row["id"]: row["abstract"] for row in map(json.loads, lines)}
-    with (DATASETS / "claims.jsonl").open(encoding="utf-8") as lines:
-        rows = sorted(map(json.loads, lines), key=lambda row: str(row["paper"]))
-    for row in rows:
-        part = Part.REPORT if is_untouched(row["paper"]) else part_of_source(row["paper"])
-        yield Pair(
-            OWN_SET, row["paper"], part, abstracts[row["paper"]], row["claim"], Label[row["label"].upper()], row["kind"]
-        )
-
-
 def read_human(folder: Path) -> Iterator[Pair]:
     """The rows of every `*.jsonl` of a folder."""
     for path in sorted(folder.glob("*.jsonl")):
@@ -154,11 +138,6 @@ def read_human(folder: Path) -> Iterator[Pair]:
                     label = Label.UNSUPPORTED if re.search("neutral", origin, re.IGNORECASE) else Label.CONTRADICTED
                 source_id = hashlib.md5(row["source"].encode()).hexdigest()[:10]
                 yield Pair(path.stem, source_id, part_of_claim(path.stem, claim), row["source"], claim, label, origin)
-
-
-def read_labelled(human: Path | None) -> Iterator[Pair]:
-    """All labelled claims; the human-labelled ones where their folder is given."""
-    return chain(read_twins(), read_own(), read_human(human) if human else ())
 
 
 def groups(pairs: Iterable[Pair], embedder: Embedder) -> list[Group]:

@@ -13,24 +13,14 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from eval.checker.data import (
-    OWN_SET,
-    TWINS_SET,
-    Claim,
-    Group,
-    Label,
-    Pair,
-    Part,
-    groups,
-    read_groups,
-    read_labelled,
-)
+from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_groups, read_human, read_twins
 from eval.checker.names import TYPES, base_weights, bert_name
 from eval.fit import fit
 from rag.config import Settings
@@ -111,7 +101,7 @@ def calibrated(rows: Sequence[Judged]) -> Calibration:
     slope = float(weights[0])
     found = replace(UNFITTED, slope=slope, bias=-slope * BEGINS)
     scores, shares = read(rows, found)
-    asked = np.array([row.set in (TWINS_SET, OWN_SET) for row in rows]) & (scores < THRESHOLD)
+    asked = np.array([row.set == TWINS_SET for row in rows]) & (scores < THRESHOLD)
     return replace(found, contradicted=least_share(shares[asked], (labels == Label.CONTRADICTED)[asked]))
 
 
@@ -171,7 +161,7 @@ def development(options: argparse.Namespace, settings: Settings) -> list[Group]:
     kept: Path = options.checkpoint.parent / "groups.jsonl"
     if kept.is_file():
         return [group for group in read_groups(kept) if chosen(group)]
-    pairs = [pair for pair in read_labelled(options.human) if chosen(pair)]
+    pairs = [pair for pair in chain(read_twins(), read_human(options.human) if options.human else ()) if chosen(pair)]
     return groups(tqdm(pairs, "read", unit=" claims"), Embedder.from_settings(settings))
 
 
