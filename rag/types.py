@@ -344,6 +344,13 @@ class Claim:
     reason: str = ""
     support: tuple[Support, ...] = ()
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Claim:
+        """A claim from what `to_dict` gave; one that was written before citations were told apart has no `support`."""
+        support = tuple(Support(**{**one, "verdict": Verdict(one["verdict"])}) for one in data.get("support", ()))
+        plain = {**data, "citations": tuple(data["citations"]), "verdict": Verdict(data["verdict"]), "support": support}
+        return cls(**plain)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             **asdict(self),

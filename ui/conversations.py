@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.types import Answer, Citation, Claim, Filters, Paper, Verdict
+from rag.types import Answer, Citation, Claim, Filters, Paper
 
 UNFINISHED = "This question was not answered to the end."
 MOST_LISTED = 100
@@ -151,10 +151,7 @@ def _answer(kept: dict[str, Any], papers: dict[str, Paper]) -> Answer:
     def scored(rows: Sequence[tuple[str, float]]) -> tuple[tuple[Paper, float], ...]:
         return tuple((papers[key], score) for key, score in rows)
 
-    claims = tuple(
-        Claim(**{**item, "citations": tuple(item["citations"]), "verdict": Verdict(item["verdict"])})
-        for item in kept["claims"]
-    )
+    claims = tuple(map(Claim.from_dict, kept["claims"]))
     citations = tuple(Citation(number, papers[key], *rest) for number, key, *rest in kept["citations"])
     conditions = tuple(
         (name, operator, tuple(value) if isinstance(value, list) else value)
