@@ -15,6 +15,7 @@ _EXTRAS = {
     "gradio": ("ui", "attest serve"),
     "openai": ("llm", "attest ask --llm openai:MODEL"),
     "transformers": ("hf", "attest ask --llm hf:PATH"),
+    "matplotlib": ("eval", "report.html of attest eval"),
     "llama-index-core": ("llama", "Assistant.open(llm=a LlamaIndex object)"),
 }
 
