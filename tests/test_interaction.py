@@ -35,7 +35,7 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokens(shelf):
-    return shelf.columns.tokens([shelf.lexical.row_of[one.id] for one in HELD])
+    return shelf.segments.tokens(shelf.segments.rows_of([one.id for one in HELD]))
 
 
 @pytest.fixture(scope="module")

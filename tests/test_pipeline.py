@@ -18,6 +18,7 @@ import pytest
 
 from rag.config import Settings
 from rag.errors import UsageError
+from rag.index.ledger import EVERYTHING
 from rag.index.shelf import Shelf
 from rag.ingest import archives, pipeline
 from rag.ingest.pipeline import Progress, ingest
@@ -91,7 +92,7 @@ def passages(shelf: Shelf) -> dict[str, tuple[str, bytes]]:
     """Passage id to its words and vector in Chroma, after checking that Chroma and ledger agree."""
     in_ledger = {
         p.id: (paper.abstract[p.start : p.end], v)
-        for held, vectors in shelf.ledger.all_passages(100)
+        for held, vectors in shelf.ledger.passages(EVERYTHING, 100)
         for (p, paper), v in zip(held, vectors, strict=True)
     }
     stored = shelf.vectors._collection.get(include=["documents", "embeddings"])
@@ -118,7 +119,7 @@ def test_first_and_second_ingest(shelf: Shelf, pages: Path, embedded: list[str])
     assert titles(shelf) == list(ABSTRACTS)
     before, revision = passages(shelf), shelf.ledger.revision
     assert len(before) == len(embedded) > 3
-    assert len(shelf.lexical.ids) == 3
+    assert len(shelf.segments) == 3
     embedded.clear()
     assert counts(ingest(shelf, [pages])) == (0, 0, 3, 0, 0)
     assert (embedded, shelf.ledger.revision, passages(shelf)) == ([], revision, before)
@@ -142,7 +143,7 @@ def test_changed_abstract_replaces_its_passages_alone(shelf: Shelf, pages: Path,
     assert len(embedded) == 1
     assert "fish with tools" in embedded[0]
     assert shelf.ledger.revision == revision + 1
-    assert shelf.lexical.df("tool") == 1
+    assert shelf.segments.df("tool") == 1
 
 
 def test_changed_words_of_equal_length(shelf: Shelf, pages: Path):
@@ -592,7 +593,7 @@ def test_interrupted_between_batches(tmp_path: Path, settings: Settings, monkeyp
     with Shelf(tmp_path / "shelf", settings) as shelf:
         assert shelf.ledger.count()[0] == committed[0] == 48
         assert titles(shelf)[0] == "Paper 5"
-        assert len(shelf.lexical.ids) == 48
+        assert len(shelf.segments) == 48
         assert len(passages(shelf)) == shelf.ledger.count()[1]
         assert shelf.nearest(shelf.embedder.embed(["owl number 3"])[0], 5)
         report = ingest(shelf, [tmp_path / "p.txt"])
@@ -618,11 +619,11 @@ def test_interrupted_within_a_batch(tmp_path: Path, settings: Settings, step: st
                 ingest(shelf, [source])
     with Shelf(tmp_path / "shelf", settings) as shelf:
         done = late or step != "ledger.put"
-        assert shelf.ledger.count()[0] == len(shelf.lexical.ids) == (size if done else 12)
+        assert shelf.ledger.count()[0] == len(shelf.segments) == (size if done else 12)
         assert {("naps!" if done else "hoots") in text for text, _ in passages(shelf).values()} == {True}
         ingest(shelf, [source])
         assert {"naps!" in text for text, _ in passages(shelf).values()} == {True}
-        assert len(shelf.lexical.ids) == size
+        assert len(shelf.segments) == size
 
 
 def interrupted(action: Callable[..., Any], late: bool) -> Callable[..., Any]:

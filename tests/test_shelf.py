@@ -66,7 +66,7 @@ def test_reopening_embeds_nothing(folder, monkeypatch):
 @pytest.mark.parametrize(
     "damage",
     [
-        "no chroma", "broken chroma", "no words", "broken words", "no columns", "a column lost", "a column cut short",
+        "no chroma", "broken chroma", "no segments", "a list that is none", "a file lost", "a file cut short", "words cut short",
         "stale", "passage lost", "no state",
     ],
 )  # fmt: skip
@@ -76,17 +76,18 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
             shutil.rmtree(folder / "chroma")
         case "broken chroma":
             (folder / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 500)
-        case "no words":
-            (folder / "lexical.npz").unlink()
-        case "broken words":
-            (folder / "lexical.npz").write_bytes(b"PK garbage")
-        case "no columns":
-            shutil.rmtree(folder / "columns")
-        case "a column lost":
-            (folder / "columns" / "tokens").unlink()
-        case "a column cut short":
-            with (folder / "columns" / "vectors").open("r+b") as column:
+        case "no segments":
+            shutil.rmtree(folder / "segments")
+        case "a list that is none":
+            (folder / "segments" / "segments.json").write_bytes(b"PK garbage")
+        case "a file lost":
+            (folder / "segments" / "00000000" / "tokens").unlink()
+        case "a file cut short":
+            with (folder / "segments" / "00000000" / "vectors").open("r+b") as column:
                 column.truncate(2_000)
+        case "words cut short":
+            with (folder / "segments" / "00000000" / "posting_rows").open("r+b") as column:
+                column.truncate(8)
         case "stale":
             (folder / "state.json").write_text('{"revision": 0}')
         case "passage lost":
@@ -100,9 +101,10 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
             (folder / "state.json").unlink()
     with Shelf(folder, SETTINGS) as shelf:
         assert nearest(shelf, "sorting integers") == PAPERS[0].id
-        assert shelf.lexical.scores(["quicksort"]).argmax() == shelf.lexical.row_of[PAPERS[0].id]
-        assert shelf.vectors.count() == shelf.ledger.count()[1] == len(shelf.columns.passages([0, 1])[0])
-    monkeypatch.setattr("rag.index.shelf.Shelf._rebuild_vectors", lambda *_: pytest.fail("rebuilt twice"))
+        assert shelf.segments.scores(["quicksort"]).argmax() == shelf.segments.rows_of([PAPERS[0].id])[0]
+        assert shelf.vectors.count() == shelf.ledger.count()[1] == len(shelf.segments.passages([0, 1])[0])
+    monkeypatch.setattr("rag.index.vectors.VectorStore.upsert", lambda *_: pytest.fail("rebuilt twice"))
+    monkeypatch.setattr("rag.index.segment_store.SegmentStore._write", lambda *_: pytest.fail("rebuilt twice"))
     Shelf(folder, SETTINGS).close()
 
 

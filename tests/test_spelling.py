@@ -106,7 +106,7 @@ def test_a_mended_word_is_near_and_was_unknown(shelf, word, place, letter):
     if notes:
         assert OSA.distance(slip, mended) <= (2 if len(slip) >= 9 else 1)
         assert not embedder().is_word(slip)
-        assert not any(shelf.lexical.df(term) for term in terms(slip))
+        assert not any(shelf.segments.df(term) for term in terms(slip))
 
 
 @pytest.mark.parametrize(

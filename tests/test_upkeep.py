@@ -54,16 +54,17 @@ def spoil_chroma(folder):
 
 
 def spoil_words(folder):
-    (folder / "lexical.npz").write_bytes(b"no archive")
+    path = folder / "segments" / "00000000" / "posting_counts"
+    path.write_bytes(bytes(reversed(path.read_bytes()[:-2])))
 
 
 def cut_columns(folder):
-    path = folder / "columns" / "tokens"
+    path = folder / "segments" / "00000000" / "tokens"
     path.write_bytes(path.read_bytes()[:-7])
 
 
 def change_columns(folder):
-    path = folder / "columns" / "vectors"
+    path = folder / "segments" / "00000000" / "vectors"
     path.write_bytes(path.read_bytes()[::-1])
 
 
@@ -82,9 +83,9 @@ def answers(folder):
         (change_a_vector, "other passages or vectors"),
         (swap_a_passage, "other passages or vectors"),
         (spoil_chroma, "could not be opened"),
-        (spoil_words, "the word index could not be read"),
-        (cut_columns, "files of vectors could not be read"),
-        (change_columns, "files of vectors hold others"),
+        (spoil_words, "words and vectors could not be read"),
+        (cut_columns, "words and vectors could not be read"),
+        (change_columns, "other words or vectors than the ledger"),
     ],
 )
 def test_an_index_that_disagrees_is_named_and_made_anew(folder, damage, said):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,16 @@ from rag.ingest.match import aliases, blocks, distinct_id, first_same
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage, Role, Sentence
 
-FORMAT = 3
+FORMAT = 4
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS papers (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, year INTEGER, date TEXT,
-    author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL);
+    author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS papers_changed ON papers (revision, number);
+CREATE INDEX IF NOT EXISTS papers_known_by ON papers (year, date, author_count, comment_count, organization, id);
+CREATE TABLE IF NOT EXISTS gone (passage_id TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS gone_at ON gone (revision);
 CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (name, paper_number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
@@ -46,6 +50,9 @@ CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 COMPARED = 100
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
+
+# A revision before all others: what changed since then is all there is.
+EVERYTHING = -1
 
 Vectors = NDArray[np.float32]
 
@@ -67,6 +74,19 @@ class EncodedPaper:
     passages: Sequence[EncodedPassage]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPaper:
+    """What indexes are made of: when the paper was changed (revision and number), the stems of the abstract, and what the
+    encoder made of each passage, in order of the text: its vector, its word-piece vectors, the sentences those stand in, and
+    their ids."""
+
+    changed: tuple[int, int]
+    id: str
+    title: str
+    stems: list[str]
+    encoded: list[tuple[bytes, bytes, bytes, bytes]]
+
+
 class Ledger:
     """One connection. Every write is one transaction, and raises `revision` by one."""
 
@@ -82,6 +102,7 @@ class Ledger:
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._upgrade()
             self._db.executescript(SCHEMA)
             self._check(fingerprint)
             self._fill_blocks()
@@ -95,10 +116,23 @@ class Ledger:
             self._db.close()
             raise
 
+    def _upgrade(self) -> None:
+        """A ledger of format 3 did not tell when a paper was written: as far as it says, before everything else."""
+        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master")}
+        if (
+            not tables >= {"meta", "papers"}
+            or dict(self._db.execute("SELECT key, value FROM meta")).get("format") != "3"
+        ):
+            return
+        with self._writing():
+            self._db.execute("ALTER TABLE papers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
+            self._db.execute("INSERT INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+
     def _check(self, fingerprint: dict[str, str]) -> None:
         stored = dict(self._db.execute("SELECT key, value FROM meta"))
         if not stored:
-            rows = {**fingerprint, "format": str(FORMAT), "revision": "0"}
+            rows = {**fingerprint, "format": str(FORMAT), "revision": "0", "identity": uuid.uuid4().hex}
             with self._writing():
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
             return
@@ -150,22 +184,28 @@ class Ledger:
 
     @property
     def revision(self) -> int:
-        return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0])
+        """How many transactions there were; what is derived from the ledger notes up to which it has followed."""
+        return int(self._meta("revision"))
 
-    def put(self, papers: Sequence[tuple[Paper, EncodedPaper | None]]) -> list[str]:
-        """Store papers; for each, its sentences and passages replace the ones it had (None keeps them). One transaction.
+    @property
+    def identity(self) -> str:
+        """Which ledger this is: what was derived from another follows none of its revisions."""
+        return self._meta("identity")
 
-        Returns:
-            Ids of the passages that are no more.
-        """
-        removed: list[str] = []
+    def _meta(self, key: str) -> str:
+        return str(self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0])
+
+    def put(self, papers: Sequence[tuple[Paper, EncodedPaper | None]]) -> None:
+        """Store papers; for each, its sentences and passages replace the ones it had (None keeps them). One transaction."""
         with self._writing():
+            revision = self.revision + 1
             for paper, encoded in papers:
-                number = self._put_paper(paper)
+                number = self._put_paper(paper, revision, written=encoded is not None)
                 if encoded is None:
                     continue
-                old = self._db.execute("SELECT id FROM passages WHERE paper_number = ?", (number,))
-                removed += [row[0] for row in old]
+                self._db.execute(
+                    "INSERT OR REPLACE INTO gone SELECT id, ? FROM passages WHERE paper_number = ?", (revision, number)
+                )
                 for table in ("passages", "sentences"):
                     self._db.execute(f"DELETE FROM {table} WHERE paper_number = ?", (number,))
                 self._db.executemany(
@@ -176,17 +216,19 @@ class Ledger:
                     "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [_sentence_row(number, at, item) for at, item in enumerate(encoded.sentences)],
                 )
-        return removed
 
-    def _put_paper(self, paper: Paper) -> int:
+    def _put_paper(self, paper: Paper, revision: int, *, written: bool) -> int:
+        """Store a paper's record. Its revision is that of the last change of what indexes hold: its words or its year."""
         organization = f"{paper.organization.slug} {paper.organization.name}".casefold() if paper.organization else None
         record = json.dumps(paper.to_dict(), ensure_ascii=False)
         values = (paper.title, paper.year, paper.date, paper.author_count, organization, paper.comment_count, record)
         number = self._db.execute(
-            "INSERT INTO papers (id, title, year, date, author_count, organization, comment_count, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO papers (id, title, year, date, author_count, organization, comment_count, record, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, year = excluded.year, date = excluded.date, author_count = excluded.author_count,"
-            " organization = excluded.organization, comment_count = excluded.comment_count, record = excluded.record RETURNING number",
-            (paper.id, *values),
+            " organization = excluded.organization, comment_count = excluded.comment_count, record = excluded.record,"
+            " revision = CASE WHEN ? OR year IS NOT excluded.year THEN excluded.revision ELSE revision END RETURNING number",
+            (paper.id, *values, revision, written),
         ).fetchone()[0]
         self._db.executemany(
             "INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)]
@@ -251,10 +293,6 @@ class Ledger:
         """Paper id to title, for the whole shelf, in order of arrival."""
         return dict(self._db.execute("SELECT id, title FROM papers ORDER BY number"))
 
-    def numbers(self) -> dict[int, str]:
-        """Paper number to paper id, for the whole shelf."""
-        return dict(self._db.execute("SELECT number, id FROM papers ORDER BY number"))
-
     def count(self) -> tuple[int, int]:
         """How many papers and passages there are."""
         papers, passages = self._db.execute(
@@ -262,33 +300,40 @@ class Ledger:
         ).fetchone()
         return papers, passages
 
-    def all_passages(self, batch: int) -> Iterator[tuple[list[tuple[Passage, Paper]], Vectors]]:
-        """Every passage with its paper and vector, `batch` at a time."""
+    def gone(self, since: int) -> list[str]:
+        """Ids of the passages that a paper lost after this revision and has not been given again."""
+        query = "SELECT passage_id FROM gone WHERE revision > ? AND passage_id NOT IN (SELECT id FROM passages)"
+        return [row[0] for row in self._db.execute(query, (since,))]
+
+    def passages(self, since: int, batch: int) -> Iterator[tuple[list[tuple[Passage, Paper]], Vectors]]:
+        """The passages of every paper changed after this revision (`EVERYTHING`: of all), with paper and vector, `batch` at a
+        time, in order of the changes."""
         cursor = self._db.execute(
-            "SELECT p.id, s.start, s.end, s.vector, p.record FROM passages s JOIN papers p ON p.number = s.paper_number ORDER BY s.rowid"
+            "SELECT p.id, s.start, s.end, s.vector, p.record FROM papers p JOIN passages s ON p.number = s.paper_number"
+            " WHERE p.revision > ? ORDER BY p.revision, p.number, s.start",
+            (since,),
         )
         while rows := cursor.fetchmany(batch):
             held = [(Passage(row[0], row[1], row[2]), _paper((row[4],))) for row in rows]
             yield held, np.stack([np.frombuffer(row[3], dtype=np.float32) for row in rows])
 
-    def all_encoded(self) -> Iterator[list[tuple[bytes, ...]]]:
-        """For every paper, in order of arrival, what the encoder made of its passages, in order of the text: the vector,
-        the word-piece vectors, the sentences those stand in, and their ids."""
-        rows = self._db.execute(
-            "SELECT p.number, s.vector, s.tokens, s.token_sentences, s.token_ids FROM papers p"
-            " LEFT JOIN passages s ON s.paper_number = p.number ORDER BY p.number, s.start"
+    def changed(self, after: tuple[int, int], most: int) -> list[StoredPaper]:
+        """What is kept of at most so many papers changed after this revision and number, in order of both."""
+        numbers = self._db.execute(
+            "SELECT revision, number FROM papers WHERE (revision, number) > (?, ?) ORDER BY revision, number LIMIT ?",
+            (*after, most),
         )
-        for _, own in itertools.groupby(rows, key=lambda row: row[0]):
-            yield [row[1:] for row in own if row[1] is not None]
+        return [self._stored(revision, number) for revision, number in numbers.fetchall()]
 
-    def all_stems(self) -> Iterator[tuple[str, str, list[str]]]:
-        """For every paper, in order of arrival, its id, its title, and the stems of its abstract."""
-        rows = self._db.execute(
-            "SELECT p.id, p.title, (SELECT group_concat(s.stems, ' ') FROM sentences s WHERE s.paper_number = p.number)"
-            " FROM papers p ORDER BY p.number"
+    def _stored(self, revision: int, number: int) -> StoredPaper:
+        key, title = self._db.execute("SELECT id, title FROM papers WHERE number = ?", (number,)).fetchone()
+        stems = self._db.execute("SELECT stems FROM sentences WHERE paper_number = ? ORDER BY number", (number,))
+        encoded = self._db.execute(
+            "SELECT vector, tokens, token_sentences, token_ids FROM passages WHERE paper_number = ? ORDER BY start",
+            (number,),
         )
-        for key, title, stems in rows:
-            yield key, title, (stems or "").split()
+        words = [stem for (own,) in stems for stem in own.split()]
+        return StoredPaper((revision, number), key, title, words, encoded.fetchall())
 
     def sentences(self, ids: Sequence[str]) -> dict[str, tuple[Sentence, ...]]:
         """How the abstracts of these papers read."""
@@ -325,14 +370,45 @@ class Ledger:
         with self._writing():
             self._db.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?)", (name, data))
 
-    def select(self, filters: Filters) -> list[str]:
-        """Ids of the papers that meet every condition; a paper without the field meets none about it.
+    def select(self, filters: Filters, most: int = -1) -> list[str]:
+        """Ids of the papers that meet every condition, in order of arrival, or of `most` of them, in any; a paper without
+        the field meets none about it.
 
         Raises:
             UsageError: an unknown field or operator.
         """
         condition, values = where(filters)
-        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {condition} ORDER BY number", values)]
+        order = "" if most >= 0 else "ORDER BY number"
+        query = f"SELECT id FROM papers WHERE {condition} {order} LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (*values, most))]
+
+    def passing(self, filters: Filters, ids: Sequence[str]) -> set[str]:
+        """Those of these ids whose papers meet every condition.
+
+        Raises:
+            UsageError: an unknown field or operator.
+        """
+        within = Filters((*filters.conditions, ("id", "in", tuple(ids))))
+        return set(self.select(within, len(ids)))
+
+    def ordered(self, filters: Filters, field: str, limit: int, *, descending: bool, known: bool) -> list[Paper]:
+        """The first papers that meet every condition, in the order of a metadata field and then of their ids. What stands level
+        with the last is not left out; with `known`, a paper without the field is, and otherwise it comes last.
+
+        Raises:
+            UsageError: an unknown field or operator.
+        """
+        condition, values = where(filters)
+        column, way = FIELDS[field], "DESC" if descending else "ASC"
+        if known:
+            condition = f"{condition} AND {column} IS NOT NULL"
+        query = f"SELECT {{}} FROM papers WHERE {condition} ORDER BY {column} IS NULL, {column} {way}, id {way} LIMIT ? OFFSET ?"
+        level = self._db.execute(query.format(column), (*values, 1, max(limit - 1, 0))).fetchone() if known else None
+        if level:
+            limit = -1
+            query = query.replace("ORDER BY", f"AND {column} {'>=' if descending else '<='} ? ORDER BY")
+            values = [*values, level[0]]
+        return [_paper(row) for row in self._db.execute(query.format("record"), (*values, limit, 0))]
 
     def count_without(self, field: str) -> int:
         """How many papers have no value of a metadata field."""

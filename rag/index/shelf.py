@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.errors import ShelfError, ShelfMissing
-from rag.index.columns import Columns
 from rag.index.embed import Embedder
-from rag.index.ledger import EncodedPaper, EncodedPassage, Ledger
-from rag.index.lexical import LexicalIndex
+from rag.index.ledger import EVERYTHING, EncodedPaper, EncodedPassage, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.reading import read_abstract
+from rag.index.segment_store import SegmentStore
+from rag.index.segments import Segments
 from rag.index.tokens import learn_projection, pack, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
 from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
 NORMALISER = "2"
-REBUILD_BATCH = 2_000
+BATCH = 2_000  # passages that are handed from the ledger to Chroma at once
 PACKED = 128  # passages whose word-piece vectors are made small in one product
 T = TypeVar("T")
 
@@ -35,8 +35,9 @@ T = TypeVar("T")
 class Shelf:
     """An open shelf; use it as a context manager, or call `close`.
 
-    The ledger is the record. Chroma, the word index and the columns carry the revision of the ledger that they were
-    made from, and are made anew from it when that is another one, or when they cannot be read.
+    The ledger is the record. Chroma and the segments (words and vectors in files) note up to which of its revisions they
+    have followed it, and take in what came after: when something is stored, and when a shelf is opened after a crash. They are
+    made anew from it when they are missing, of another ledger or damaged; nothing is embedded again.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, create: bool = False) -> None:
@@ -49,9 +50,7 @@ class Shelf:
             ModelError: the embedding model is missing.
         """
         self.folder = folder
-        self.columns: Columns
-        self.lexical: LexicalIndex
-        self._torn = False
+        self.segments: Segments
         _prepare(folder, create)
         with contextlib.ExitStack() as opened:
             lock = ShelfLock(folder, settings.lock_wait)
@@ -68,6 +67,8 @@ class Shelf:
             self.stop_ids = stop_ids(self.embedder)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
+            self._followed = self._noted()
+            self._store = SegmentStore(folder / "segments", self.embedder.dimension)
             self._synchronise()
             self._opened = opened.pop_all()
 
@@ -106,21 +107,11 @@ class Shelf:
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
         """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is.
 
-        The ledger commits first; Chroma follows. A crash between the two is mended when the shelf is next
-        opened. The word index is brought up to date by `refresh`.
+        The ledger commits first; Chroma follows. The segments are brought up to date by `refresh`.
         """
         encoded = self._encode(papers)
-        self._state.unlink(missing_ok=True)
-        torn_before, self._torn = self._torn, True
-        gone = self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
-        flat = [(item, paper) for paper, own in zip(papers, encoded, strict=True) for item in own.passages]
-        kept = {item.passage.id for item, _ in flat}
-        self.vectors.delete([key for key in gone if key not in kept])
-        if flat:
-            held = [(item.passage, paper) for item, paper in flat]
-            vectors = np.stack([item.vector for item, _ in flat])
-            self.vectors.upsert(held, vectors, [paper.abstract[item.start : item.end] for item, paper in held])
-        self._torn = torn_before
+        self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
+        self._follow()
 
     def _encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
         """Each paper read and cut into passages, and those through the encoder in one go."""
@@ -153,15 +144,9 @@ class Shelf:
         return self.vectors.query(vector, limit)
 
     def refresh(self) -> None:
-        """Bring the columns and the word index up to date after `put`, and record that everything is in step."""
-        if self._state.is_file():
-            return  # nothing was put
-        Columns.write(self.folder / "columns", self.ledger.all_encoded())
-        # Before the word index: who searches meanwhile looks up its rows in columns that have them all.
-        self.columns = Columns(self.folder / "columns", self.embedder.dimension)
-        self.lexical = LexicalIndex.build(self.ledger.all_stems())
-        self.lexical.save(self.folder / "lexical.npz")
-        self._mark()
+        """Let searches see what was put."""
+        self._follow()
+        self.segments = self._store.follow(self.ledger)
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Keep rejected records for review, one JSON object a line."""
@@ -171,41 +156,52 @@ class Shelf:
                     record = {"file": item.file, "line": item.line, "reason": item.reason, "record": item.record}
                     out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
-    @property
-    def _state(self) -> Path:
-        return self.folder / "state.json"
-
-    def _mark(self) -> None:
-        if self._torn:
-            return  # interrupted between ledger and Chroma: the next opening rebuilds
-        part = self.folder / "state.part"
-        part.write_text(json.dumps({"revision": self.ledger.revision}), encoding="utf-8")
-        part.replace(self._state)
-
     def _synchronise(self) -> None:
-        """Open the columns and the word index, after whatever is missing, stale or damaged was rebuilt from the ledger."""
-        in_step = False
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            in_step = json.loads(self._state.read_text(encoding="utf-8"))["revision"] == self.ledger.revision
+        """Let Chroma and the segments take in what they missed, or make them anew."""
+        if self.vectors.damaged or self._followed > self.ledger.revision:
+            self._followed = EVERYTHING
+        self._follow()
         papers, passages = self.ledger.count()
-        if not in_step or self.vectors.damaged or self.vectors.count() != passages:
+        if self.vectors.count() != passages:
             self._rebuild_vectors()
-        if in_step:
-            with contextlib.suppress(Exception):  # a damaged archive raises anything from zipfile to zlib
-                self.columns = Columns(self.folder / "columns", self.embedder.dimension)
-                self.lexical = LexicalIndex.load(self.folder / "lexical.npz")
-                if len(self.lexical.ids) == len(self.columns) == papers:
-                    return
-        self._state.unlink(missing_ok=True)
-        self.refresh()
+        self._store.open(self.ledger.identity)
+        self.segments = self._store.follow(self.ledger)
+        if len(self.segments) != papers:
+            self._store.clear()
+            self.segments = self._store.follow(self.ledger)
 
-    def _rebuild_vectors(self) -> None:
-        """Chroma anew from the ledger's vectors; nothing is embedded."""
-        if self.vectors.damaged or self.vectors.count():
+    def _follow(self) -> None:
+        """Let Chroma take in what changed in the ledger since it last did."""
+        revision = self.ledger.revision
+        if self._followed == revision:
+            return
+        if self._followed == EVERYTHING:
             self.vectors.clear()
-        for held, vectors in self.ledger.all_passages(REBUILD_BATCH):
+        else:
+            self.vectors.delete(self.ledger.gone(self._followed))
+        for held, vectors in self.ledger.passages(self._followed, BATCH):
             self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])
         self.vectors.damaged = False
+        self._followed = revision
+        part = self._note.with_suffix(".part")
+        part.write_text(json.dumps({"identity": self.ledger.identity, "revision": revision}), encoding="utf-8")
+        part.replace(self._note)
+
+    def _rebuild_vectors(self) -> None:
+        self._followed = EVERYTHING
+        self._follow()
+
+    @property
+    def _note(self) -> Path:
+        """Tells the revision of the ledger that Chroma has followed."""
+        return self.folder / "state.json"
+
+    def _noted(self) -> int:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            noted = json.loads(self._note.read_text(encoding="utf-8"))
+            if noted["identity"] == self.ledger.identity:
+                return int(noted["revision"])
+        return EVERYTHING
 
 
 def _portions(encoded: Iterable[T]) -> Iterator[list[T]]:

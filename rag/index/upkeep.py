@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ShelfError
-from rag.index.columns import Columns
-from rag.index.ledger import Ledger
-from rag.index.lexical import LexicalIndex
+from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
-from rag.index.shelf import REBUILD_BATCH, Shelf, open_ledger
+from rag.index.segment_store import SegmentStore
+from rag.index.shelf import BATCH, Shelf, open_ledger
 from rag.index.vectors import VectorStore
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 LEDGER = "ledger.sqlite"
 # Made from the ledger whenever they are missing, or good for one process only: no part of a backup.
 _DERIVED = frozenset(
-    ("chroma", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
+    ("chroma", "segments", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
 )
 _SHOWN = 5  # faults of one kind that are told
 
@@ -55,7 +54,7 @@ def verify(folder: Path, settings: Settings) -> Health:
         papers, passages = ledger.count()
     if stale:
         (folder / "state.json").unlink(missing_ok=True)  # nothing is in step: opening makes all of it anew
-    if not faults:
+        shutil.rmtree(folder / "segments", ignore_errors=True)
         Shelf(folder, settings).close()
     return Health(papers, passages, stale, faults)
 
@@ -67,7 +66,7 @@ def _faults(ledger: Ledger) -> Iterator[str]:
         return
     wrong = [
         passage.id
-        for held, vectors in ledger.all_passages(REBUILD_BATCH)
+        for held, vectors in ledger.passages(EVERYTHING, BATCH)
         for (passage, paper), vector in zip(held, vectors, strict=True)
         if passage.id != f"{paper.id}:{passage.start}-{passage.end}"
         or not 0 <= passage.start < passage.end <= len(paper.abstract)
@@ -78,8 +77,7 @@ def _faults(ledger: Ledger) -> Iterator[str]:
 
 
 def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
-    papers, passages = ledger.count()
-    numbers = list(ledger.numbers().values())
+    _, passages = ledger.count()
     vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
     try:
         if vectors.damaged:
@@ -87,28 +85,34 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
         elif vectors.count() != passages:
             yield f"Chroma holds {vectors.count()} passages, the ledger {passages}"
         elif not all(
-            vectors.holds([one.id for one, _ in held], own) for held, own in ledger.all_passages(REBUILD_BATCH)
+            vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)
         ):
             yield "Chroma holds other passages or vectors than the ledger"
     finally:
         vectors.close()
-    dimension = next((own.shape[1] for _, own in ledger.all_passages(1)), 1)
-    try:
-        columns = Columns(folder / "columns", dimension)
-        if len(columns) != papers or not all(
-            np.array_equal(
-                columns.passages([row])[0].ravel(), np.frombuffer(b"".join(one[0] for one in own), np.float32)
-            )
-            for row, own in enumerate(ledger.all_encoded())
-        ):
-            yield "the files of vectors hold others than the ledger"
-    except (OSError, ValueError) as error:
-        yield f"the files of vectors could not be read: {error}"
-    try:
-        if list(LexicalIndex.load(folder / "lexical.npz").ids) != numbers:
-            yield "the word index is of other papers"
-    except Exception as error:  # a damaged archive raises anything from zipfile to zlib
-        yield f"the word index could not be read: {error}"
+    store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
+    if not store.open(ledger.identity):
+        yield "the files of words and vectors could not be read"
+    elif not _agree(store, ledger):
+        yield "the files hold other words or vectors than the ledger"
+
+
+def _agree(store: SegmentStore, ledger: Ledger) -> bool:
+    """Whether the segments hold what the ledger does, paper by paper."""
+    segments, at, papers = store.view(), (EVERYTHING, 0), 0
+    while changed := ledger.changed(at, BATCH):
+        at, papers = changed[-1].changed, papers + len(changed)
+        rows = segments.rows_of([one.id for one in changed])
+        if (rows < 0).any():
+            return False
+        words = {term: segments.holds(rows, term) for one in changed for term in one.stems}
+        for place, (one, tokens) in enumerate(zip(changed, segments.tokens(rows), strict=True)):
+            vectors, _ = segments.passages(rows[place : place + 1])
+            held = (vectors, tokens.vectors, tokens.sentences, tokens.ids)
+            own = [b"".join(column) for column in zip(*one.encoded, strict=True)] or [b""] * len(held)
+            if [part.tobytes() for part in held] != own or not all(words[term][place] for term in one.stems):
+                return False
+    return papers == len(segments)
 
 
 def backup(folder: Path, target: Path, settings: Settings) -> int:

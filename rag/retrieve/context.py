@@ -105,7 +105,7 @@ def _within(query: Query, filters: Filters, shelf: Shelf) -> Query:
         return query
     names = query.names
     if names:
-        allowed = set(shelf.ledger.select(filters))
+        allowed = shelf.ledger.passing(filters, [key for one in names for key in one.papers])
         within = (Named(one.name, tuple(key for key in one.papers if key in allowed)) for one in names)
         names = tuple(one for one in within if one.papers)
     return replace(query, filters=query.filters.and_also(filters), names=names)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import WORD, LexicalIndex, terms
+from rag.index.lexical import WORD, terms
+from rag.index.segments import Segments
 from rag.ingest.names import looks_like_name
 from rag.ingest.repair import readable
 from rag.retrieve.aspect import asks_figure, thing_asked
@@ -42,7 +43,7 @@ class Meeting:
         paper: Paper,
         interaction: Interaction,
         sentences: Sequence[Sentence],
-        index: LexicalIndex,
+        index: Segments,
     ) -> Meeting:
         """Of the question as understood, and its topic encoded, with a paper."""
         names = _names_said(query, paper)
@@ -66,7 +67,7 @@ def has_figure(sentences: Sequence[Sentence]) -> NDArray[np.bool_]:
     return np.array([sentence.figure for sentence in sentences], dtype=bool)
 
 
-def match(query: Query, paper: Paper, interaction: Interaction, index: LexicalIndex, meeting: Meeting) -> Match:
+def match(query: Query, paper: Paper, interaction: Interaction, index: Segments, meeting: Meeting) -> Match:
     """How the words of the paper meet those of the question."""
     words, rarity, each, wanted = meeting.words, meeting.rarity, meeting.each, meeting.wanted
     if not words:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.index.lexical import LexicalIndex, terms
+from rag.index.lexical import terms
+from rag.index.segments import Segments
 from rag.index.shelf import Shelf
 from rag.ingest.names import key, looks_like_name
 from rag.retrieve.conditions import CHATTER, read_conditions
@@ -139,8 +140,8 @@ def _strangers(asked: str, names: Sequence[Named], shelf: Shelf) -> tuple[str, .
         word
         for pair in _TWO_NAMES.finditer(asked)
         for word, other in ((pair[1], pair[2]), (pair[2], pair[1]))
-        if (key(other) in known or any(shelf.lexical.df(term) for term in terms(other))) and key(word) not in known and (looks_like_name(word) or word[0].isupper())
-        and not any(shelf.lexical.df(term) for term in terms(word))
+        if (key(other) in known or any(shelf.segments.df(term) for term in terms(other))) and key(word) not in known and (looks_like_name(word) or word[0].isupper())
+        and not any(shelf.segments.df(term) for term in terms(word))
     )  # fmt: skip
 
 
@@ -207,7 +208,7 @@ def named_papers(text: str, shelf: Shelf) -> tuple[Named, ...]:
         if (
             taken & set(range(start, end))
             or len(known[gram]) > SENSES
-            or not _meant_as_name(gram, written, shelf.lexical, first=start == 0)
+            or not _meant_as_name(gram, written, shelf.segments, first=start == 0)
         ):
             continue
         taken |= set(range(start, end))
@@ -222,14 +223,14 @@ def _slips(found: Sequence[str], taken: set[int], shelf: Shelf) -> Iterator[tupl
         word = re.sub(r"['’]s$", "", written)
         if at in taken or shelf.embedder.is_word(word.casefold()) or not terms(word):
             continue
-        if all(shelf.lexical.df(term) <= SENSES for term in terms(word)):
+        if all(shelf.segments.df(term) <= SENSES for term in terms(word)):
             for near in similar_names(word, shelf):
                 papers = shelf.ledger.named([near])[near]
                 if len(papers) <= SENSES:
                     yield at, Named(word, tuple(papers))
 
 
-def _meant_as_name(gram: str, written: str, lexical: LexicalIndex, *, first: bool) -> bool:
+def _meant_as_name(gram: str, written: str, lexical: Segments, *, first: bool) -> bool:
     """Whether these words of a question are a name there: written as one, or no common word of the shelf."""
     if gram in SCAFFOLD:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from rag.index.shelf import Shelf
 from rag.retrieve.interaction import EncodedQuestion, Interaction, Interactions, interact
 from rag.retrieve.scaffold import content_words
 from rag.retrieve.spans import sentence_features, with_spans
-from rag.types import Evidence, Filters, Paper, Query
+from rag.types import Evidence, Filters, Order, Paper, Query
 
 # score = cosine + LEXICAL * BM25 / max BM25 + LATE * max-sim with the paper + SENTENCE * max-sim with its best sentence
 # + PHRASE * neighbouring words: additive, so that it keeps an absolute scale, which reciprocal rank fusion loses
@@ -29,8 +29,9 @@ CANDIDATES = 60
 PASSAGES = 100
 # Papers whose words meet the question's one by one. With 20 cacm loses 0.0026, with 50 nothing changes.
 RERANKED = 40
-# Up to so many papers that pass a filter are scored exactly, without Chroma.
-EXACT = 2_000
+# Up to so many papers that pass a filter are scored exactly, without Chroma; of more, both legs are looked down until
+# enough pass, each time so many times deeper.
+EXACT, DEEPER = 2_000, 3
 
 LEGS = frozenset({"dense", "lexical", "feedback", "late", "phrase"})
 Vector = NDArray[np.float32]
@@ -86,11 +87,13 @@ class Retriever:
 
         Without a topic the papers that pass the filters, in the query's order (newest first by default).
         """
-        allowed = self._allowed(query)
+        filters = query.filters
+        if query.carried:
+            filters = filters.and_also(Filters((("id", "in", query.carried),)))
         if not query.topic:
-            return self._listed(query, allowed, limit)
+            return self._listed(query.order, filters, limit)
         question = self._read(query.topic)
-        found = self._candidates(question, allowed)
+        found = self._candidates(question, filters)
         if not len(found):
             return []
         scores = self._fused(question, found, limit)
@@ -136,8 +139,8 @@ class Retriever:
 
     def _meet(self, question: EncodedQuestion, ids: Sequence[str]) -> Interactions:
         """How papers meet a question, kept until the next are asked for: the best of them are looked at again."""
-        lexical = self._shelf.lexical  # before the columns, which may have more papers, but never fewer
-        met = interact(question, self._shelf.columns.tokens([lexical.row_of[key] for key in ids]))
+        segments = self._shelf.segments
+        met = interact(question, segments.tokens(segments.rows_of(ids)))
         self._met = question, {key: at for at, key in enumerate(ids)}, met
         return met
 
@@ -149,17 +152,17 @@ class Retriever:
 
     def _coverage(self, wanted: Sequence[str], ids: Sequence[str]) -> list[float]:
         """For each paper the share of the terms' idf mass whose terms it has, in [0, 1]; 0 without terms."""
-        index = self._shelf.lexical
+        index = self._shelf.segments
         weights = {term: index.idf(term) for term in wanted}
-        rows = [index.row_of[key] for key in ids]
+        rows = index.rows_of(ids)
         covered = sum((weight * index.holds(rows, term) for term, weight in weights.items()), np.zeros(len(rows)))
         return [float(share) for share in covered / (sum(weights.values()) or 1.0)]
 
     def gain(self, topic: str, paper_id: str, taken: Sequence[str]) -> float:
         """The share of the topic's idf mass that stands in the paper and in none of those taken."""
-        index = self._shelf.lexical
+        index = self._shelf.segments
         weights = {term: index.idf(term) for term in terms(" ".join(content_words(topic)))}
-        rows = [index.row_of[key] for key in (paper_id, *taken)]
+        rows = index.rows_of((paper_id, *taken))
         held = {term: index.holds(rows, term) for term in weights}
         new = (weight for term, weight in weights.items() if held[term][0] and not held[term][1:].any())
         return sum(new) / (sum(weights.values()) or 1.0)
@@ -186,56 +189,56 @@ class Retriever:
         question = self._read(query.topic)
         (met,) = self._interactions(question, [paper.id])
         sentences = self._shelf.ledger.sentences([paper.id])[paper.id]
-        return sentence_features(query, question, paper, met, sentences, self._shelf.lexical)
+        return sentence_features(query, question, paper, met, sentences, self._shelf.segments)
 
     def saying(self, phrase: str) -> list[str]:
         """Ids of the papers that have these words in a row in title or abstract, in order of arrival."""
-        index, wanted = self._shelf.lexical, f" {' '.join(words(phrase))} "
-        rows = index.rows(set(terms(phrase)))
-        papers = self._shelf.ledger.papers([index.ids[row] for row in rows]).values()
+        index, wanted = self._shelf.segments, f" {' '.join(words(phrase))} "
+        papers = self._shelf.ledger.papers(index.ids_of(index.having(set(terms(phrase))))).values()
         return [
             paper.id
             for paper in papers
             if any(wanted in f" {' '.join(words(text))} " for text in (paper.title, paper.abstract))
         ]
 
-    def _allowed(self, query: Query) -> list[str] | None:
-        """Ids that pass the filters, in order of arrival; None when there is no filter."""
-        filters = query.filters
-        if query.carried:
-            filters = filters.and_also(Filters((("id", "in", query.carried),)))
-        return self._shelf.ledger.select(filters) if filters else None
+    def _listed(self, order: Order | None, filters: Filters, limit: int) -> list[Evidence]:
+        field, descending = (order.field, order.descending) if order else ("date", True)
+        papers = self._shelf.ledger.ordered(filters, field, limit, descending=descending, known=order is not None)
+        return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers]
 
-    def _listed(self, query: Query, allowed: list[str] | None, limit: int) -> list[Evidence]:
-        ids = self._shelf.ledger.select(Filters()) if allowed is None else allowed
-        papers = list(self._shelf.ledger.papers(ids).values())
-        if order := query.order:
-            papers = [paper for paper in papers if getattr(paper, order.field) is not None]
-            papers.sort(key=lambda paper: (getattr(paper, order.field), paper.id), reverse=order.descending)
-            if limit < len(papers):  # what stands level with the last is not left out
-                level = getattr(papers[limit - 1], order.field)
-                limit += sum(getattr(paper, order.field) == level for paper in papers[limit:])
+    def _candidates(self, question: EncodedQuestion, filters: Filters) -> _Candidates:
+        """The best of both legs among the papers that pass the filters, each scored by both; all that pass, if few do."""
+        index = self._shelf.segments
+        bm25 = index.scores(question.stems)
+        if "lexical" not in self._legs:
+            bm25 = np.zeros_like(bm25)
+        few = self._shelf.ledger.select(filters, EXACT + 1) if filters else []
+        if filters and len(few) <= EXACT:
+            ids = set(few)
         else:
-            papers.sort(key=lambda paper: (paper.date or "", paper.id), reverse=True)
-        return [Evidence(paper, 1.0, 0.0, 0.0, 0.0) for paper in papers[:limit]]
+            ids = set(self._passing(lambda depth: index.ids_of(_best(bm25, depth)), CANDIDATES, filters))
+            if "dense" in self._legs:
+                ids.update(self._passing(lambda depth: self._near(question.vector, depth), PASSAGES, filters))
+        held = sorted(ids)
+        rows = index.rows_of(held)
+        there = rows >= 0  # Chroma may have papers that this view of the segments has not
+        held, rows = [key for key, is_there in zip(held, there, strict=True) if is_there], rows[there]
+        return _Candidates(held, bm25[rows].astype(np.float64), *index.passages(rows))
 
-    def _candidates(self, question: EncodedQuestion, allowed: list[str] | None) -> _Candidates:
-        """The best of both legs among the papers allowed, each scored by both."""
-        index = self._shelf.lexical
-        bm25 = index.scores(question.stems) if "lexical" in self._legs else np.zeros(len(index.ids), np.float32)
-        if allowed is not None:
-            passing = np.zeros(len(bm25), dtype=bool)
-            passing[[index.row_of[key] for key in allowed if key in index.row_of]] = True
-            bm25 = np.where(passing, bm25, 0).astype(np.float32)
-        ids = {index.ids[row] for row in _best(bm25, CANDIDATES)}
-        if allowed is not None and len(allowed) <= EXACT:
-            ids |= set(allowed)
-        elif "dense" in self._legs:
-            near = {key for key, _ in self._shelf.nearest(question.vector, PASSAGES)}
-            ids |= near if allowed is None else near & set(allowed)
-        held = sorted(key for key in ids if key in index.row_of)
-        at = [index.row_of[key] for key in held]
-        return _Candidates(held, bm25[at].astype(np.float64), *self._shelf.columns.passages(at))
+    def _near(self, vector: Vector, depth: int) -> list[str]:
+        return [key for key, _ in self._shelf.nearest(vector, depth)]
+
+    def _passing(self, ranking: Callable[[int], list[str]], wanted: int, filters: Filters) -> list[str]:
+        """The first `wanted` of a ranking that pass the filters. Passing is looked up for what was found, ever further down:
+        to find first what passes would read all papers where a filter is broad."""
+        depth = wanted * (DEEPER if filters else 1)
+        while True:
+            found = ranking(depth)
+            passing = self._shelf.ledger.passing(filters, list(dict.fromkeys(found))) if filters else found
+            kept = [key for key in found if key in passing] if filters else found
+            if len(kept) >= wanted or len(found) < depth:
+                return kept[:wanted]
+            depth *= DEEPER
 
 
 def _best(scores: NDArray[np.float32], count: int) -> list[int]:

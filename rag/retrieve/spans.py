@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lexical import LexicalIndex
+from rag.index.segments import Segments
 from rag.index.shelf import Shelf
 from rag.retrieve.aspect import asks_figure, sorts_asked
 from rag.retrieve.interaction import EncodedQuestion, Interaction
@@ -53,15 +53,15 @@ def with_spans(
     ranked = []
     for item, interaction in zip(evidence, met, strict=True):
         sentences = held[item.paper.id]
-        basics = _basics(question, interaction, sentences, shelf.lexical)
+        basics = _basics(question, interaction, sentences, shelf.segments)
         fits = basics["similarity"] + WORDS * basics["words"]
         if figures:
             fits = fits + NUMBER * has_figure(sentences)
         found, odds = Match(), np.zeros(len(sentences))
         if matched:
-            meeting = Meeting.read(query, question, item.paper, interaction, sentences, shelf.lexical)
+            meeting = Meeting.read(query, question, item.paper, interaction, sentences, shelf.segments)
             odds = choice(_features(query, sentences, meeting, basics), CHOICE)
-            found = match(query, item.paper, interaction, shelf.lexical, meeting)
+            found = match(query, item.paper, interaction, shelf.segments, meeting)
         spans = [
             Span(one.start, one.end, fit, one.role, p)
             for one, fit, p in zip(sentences, fits.tolist(), odds.tolist(), strict=True)
@@ -72,7 +72,7 @@ def with_spans(
 
 
 def _basics(
-    question: EncodedQuestion, interaction: Interaction, sentences: Sequence[Sentence], index: LexicalIndex
+    question: EncodedQuestion, interaction: Interaction, sentences: Sequence[Sentence], index: Segments
 ) -> dict[str, Array]:
     """What both the fit of a sentence and the choice among them rest on; comparable between papers."""
     return {
@@ -94,7 +94,7 @@ def sentence_features(
     paper: Paper,
     interaction: Interaction,
     sentences: Sequence[Sentence],
-    index: LexicalIndex,
+    index: Segments,
 ) -> dict[str, Array]:
     """What `choice` looks at, by name; one value a sentence of the paper."""
     meeting = Meeting.read(query, question, paper, interaction, sentences, index)
@@ -132,7 +132,7 @@ def _similar(question: EncodedQuestion, interaction: Interaction, count: int) ->
     return found
 
 
-def _word_shares(wanted: Sequence[str], sentences: Sequence[Sentence], index: LexicalIndex) -> Array:
+def _word_shares(wanted: Sequence[str], sentences: Sequence[Sentence], index: Segments) -> Array:
     """For each sentence the share of the question's informative words in it; a word that stands in every
     sentence of the paper tells nothing between them and weighs little."""
     asked = dict.fromkeys(wanted)

@@ -55,7 +55,7 @@ def similar_names(word: str, shelf: Shelf) -> list[str]:
     plain = word.islower() and "-" not in word
     if len(wanted) < (7 if plain else 5) or wanted in SCAFFOLD:
         return []
-    if plain and any(shelf.lexical.df(term) for term in terms(word)):
+    if plain and any(shelf.segments.df(term) for term in terms(word)):
         return []
     near = shelf.ledger.names_like(wanted[:1], len(wanted) - 1, len(wanted) + 1)
     best = _nearest(wanted, near)
@@ -67,7 +67,7 @@ def _known(word: str, shelf: Shelf) -> bool:
     pieces = shelf.embedder.pieces(word)
     if len(pieces) == 2 and all(len(piece) > 3 and shelf.embedder.is_word(piece) for piece in pieces):
         return True
-    return shelf.embedder.is_word(word) or any(shelf.lexical.df(term) for term in terms(word))
+    return shelf.embedder.is_word(word) or any(shelf.segments.df(term) for term in terms(word))
 
 
 def _meant(word: str, shelf: Shelf) -> str | None:
@@ -75,11 +75,11 @@ def _meant(word: str, shelf: Shelf) -> str | None:
     if asking := _nearest(word, _ASKING):
         return asking
     stem = next(iter(terms(word)), word)
-    near = shelf.lexical.terms_like(stem[0], len(stem) - 4, len(stem) + 2)
+    near = shelf.segments.terms_like(stem[0], len(stem) - 4, len(stem) + 2)
     # Slips near the end of a word change its stem: the words are compared, not the stems.
     likely = sorted(near, key=lambda other: (OSA.distance(stem, other), other))[:LIKELY]
-    rows = [shelf.lexical.rows([term])[0] for term in likely]
-    papers = shelf.ledger.papers([shelf.lexical.ids[row] for row in rows])
+    rows = [shelf.segments.having([term])[0] for term in likely]
+    papers = shelf.ledger.papers(shelf.segments.ids_of(rows))
     written = {own for paper in papers.values() for own in words(f"{paper.title} {paper.abstract}")}
     return _nearest(word, {own for own in written if own[:1] == word[:1] and set(terms(own)) <= set(likely)})
 

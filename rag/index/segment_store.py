@@ -1,0 +1,150 @@
+"""The segments of a shelf on disk, kept in step with its ledger: what changed becomes a new segment, small ones are joined.
+
+As in a log-structured merge tree (O'Neil et al., 1996; Lucene's segments): adding papers costs what they cost, however
+many there are, and a paper is copied a logarithmic number of times.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.index.columns import Columns
+from rag.index.ledger import EVERYTHING, Ledger, StoredPaper
+from rag.index.postings import Postings
+from rag.index.segments import Segment, Segments
+
+FORMAT = 1
+# Papers that become a segment at once (some 14 kB each are in memory), and that a joined one has at most.
+PORTION, MOST = 10_000, 200_000
+# A segment of which more than this share is dead is written anew.
+DEAD = 0.3
+
+Rows = NDArray[np.int32]
+NONE: Rows = np.empty(0, np.int32)
+
+
+class SegmentStore:
+    """A folder of segments and their list. The list is replaced as a whole; a segment that it does not name is rubbish."""
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        self._folder = folder
+        self._dimension = dimension
+        self._segments: list[tuple[Segment, Rows]] = []
+        self._after = (EVERYTHING, 0)
+        self._identity = ""
+        self._next = 0
+
+    def open(self, identity: str) -> bool:
+        """Map what is there of the ledger with this identity; False, and nothing, where it is another's or damaged."""
+        self._identity = identity
+        try:
+            listed = json.loads((self._folder / "segments.json").read_text(encoding="utf-8"))
+            if (listed["format"], listed["identity"]) != (FORMAT, identity):
+                raise ValueError("made of another ledger, or otherwise")
+            self._segments = [
+                (Segment(self._folder / one["name"], self._dimension, one["width"]), np.array(one["dead"], np.int32))
+                for one in listed["segments"]
+            ]
+            self._after, self._next = tuple(listed["after"]), listed["next"]
+        except (OSError, ValueError, KeyError, TypeError):
+            self.clear()
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Forget everything (the ledger has it all)."""
+        self._segments, self._after = [], (EVERYTHING, 0)
+
+    def follow(self, ledger: Ledger) -> Segments:
+        """Take in what changed in the ledger since, and show all of it."""
+        while papers := ledger.changed(self._after, PORTION):
+            written = self._write(papers)
+            held = [(own, _joined(dead, own, papers)) for own, dead in self._segments]
+            self._segments = [*((own, dead) for own, dead in held if len(dead) < len(own)), (written, NONE)]
+            self._after = papers[-1].changed
+            self._list()
+        while window := _window([len(own) - len(dead) for own, dead in self._segments]):
+            self._merge(window)
+        for at, (own, dead) in enumerate(self._segments):
+            if len(dead) > DEAD * len(own):
+                self._merge(slice(at, at + 1))
+        if not (self._folder / "segments.json").is_file():
+            self._list()
+        return self.view()
+
+    def view(self) -> Segments:
+        """What is there, as it was when it last followed."""
+        return Segments(self._segments)
+
+    def _write(self, papers: Sequence[StoredPaper]) -> Segment:
+        folder = self._new()
+        Postings.write(folder, ((paper.title, paper.stems) for paper in papers))
+        Columns.write(folder, (paper.encoded for paper in papers))
+        return self._named(folder, np.array([paper.id.encode() for paper in papers], dtype=bytes))
+
+    def _merge(self, window: slice) -> None:
+        """Replace neighbouring segments by one that has their living papers."""
+        folder = self._new()
+        parts = [
+            (own, np.setdiff1d(np.arange(len(own), dtype=np.int32), dead, assume_unique=True))
+            for own, dead in self._segments[window]
+        ]
+        Postings.merge(folder, [(own.postings, kept) for own, kept in parts])
+        Columns.merge(folder, [(own.columns, kept) for own, kept in parts])
+        self._segments[window] = [(self._named(folder, np.concatenate([own.ids[kept] for own, kept in parts])), NONE)]
+        self._list()
+
+    def _named(self, folder: Path, ids: NDArray[np.bytes_]) -> Segment:
+        """A segment whose words and vectors are written, and now which paper each row is."""
+        ids.tofile(folder / "ids")
+        np.argsort(ids, kind="stable").astype(np.int32).tofile(folder / "by_id")
+        return Segment(folder, self._dimension, ids.itemsize)
+
+    def _new(self) -> Path:
+        folder = self._folder / f"{self._next:08}"
+        self._next += 1
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _list(self) -> None:
+        """Write the list, and remove what it does not name; who has a view keeps the files it has mapped."""
+        listed = {
+            "format": FORMAT,
+            "identity": self._identity,
+            "after": self._after,
+            "next": self._next,
+            "segments": [
+                {"name": own.name, "width": own.ids.itemsize, "dead": dead.tolist()} for own, dead in self._segments
+            ],
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = self._folder / "segments.part"
+        part.write_text(json.dumps(listed), encoding="utf-8")
+        part.replace(self._folder / "segments.json")
+        named = {own.name for own, _ in self._segments}
+        for path in self._folder.iterdir():
+            if path.is_dir() and path.name not in named:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _joined(dead: Rows, own: Segment, papers: Sequence[StoredPaper]) -> Rows:
+    """The dead rows of a segment, now that these papers stand in a later one."""
+    rows = own.rows_of(np.array([paper.id.encode() for paper in papers], dtype=bytes))
+    return np.union1d(dead, rows[rows >= 0]).astype(np.int32) if (rows >= 0).any() else dead
+
+
+def _window(sizes: Sequence[int]) -> slice | None:
+    """The first and longest run of neighbours worth joining: not too large, and none of them larger than the rest together."""
+    for first in range(len(sizes)):
+        for last in range(len(sizes), first + 1, -1):
+            together = sum(sizes[first:last])
+            if together <= MOST and 2 * max(sizes[first:last]) <= together:
+                return slice(first, last)
+    return None
