@@ -66,7 +66,7 @@ class Postings(Sequence[bytes]):
         begin = first.encode()
         low, high = bisect_left(self, begin), bisect_left(self, begin + b"\xff")  # no byte of UTF-8
         long = np.flatnonzero(np.diff(self._ends[max(low - 1, 0) : high]) >= shortest) + max(low, 1)
-        found = (self[at].decode() for at in ([0, *long] if low == 0 < high else long))
+        found = (self[at].decode() for at in ([0, *long.tolist()] if low == 0 < high else long.tolist()))
         return [term for term in found if shortest <= len(term) <= longest]
 
     @staticmethod

@@ -105,15 +105,20 @@ class Shelf:
         return self.ledger.take(ids)
 
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
-        """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is.
+        """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is."""
+        self.store(papers, self.encode(papers), unchanged_text)
+
+    def store(
+        self, papers: Sequence[Paper], encoded: Sequence[EncodedPaper], unchanged_text: Sequence[Paper] = ()
+    ) -> None:
+        """Store papers with what was made of their words, and ones whose metadata alone is new.
 
         The ledger commits first; Chroma follows. The segments are brought up to date by `refresh`.
         """
-        encoded = self._encode(papers)
         self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
         self._follow()
 
-    def _encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
+    def encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
         """Each paper read and cut into passages, and those through the encoder in one go."""
         cuts = [cut(paper, self.embedder.count_tokens, PASSAGE_TOKENS) for paper in papers]
         places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
