@@ -218,7 +218,7 @@ class Assistant:
 
     def _filled(self) -> Shelf:
         """The shelf, with something on it."""
-        if not self.shelf.ledger.count()[0]:
+        if not len(self.shelf.segments):
             raise ShelfMissing(f"the shelf {self.folder} is empty", self.folder)
         return self.shelf
 

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS papers (
     author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS papers_changed ON papers (revision, number);
 CREATE INDEX IF NOT EXISTS papers_known_by ON papers (year, date, author_count, comment_count, organization, id);
+CREATE INDEX IF NOT EXISTS papers_of ON papers (organization);
 CREATE TABLE IF NOT EXISTS gone (passage_id TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS gone_at ON gone (revision);
 CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
@@ -370,17 +371,24 @@ class Ledger:
         with self._writing():
             self._db.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?)", (name, data))
 
-    def select(self, filters: Filters, most: int = -1) -> list[str]:
-        """Ids of the papers that meet every condition, in order of arrival, or of `most` of them, in any; a paper without
-        the field meets none about it.
+    def select(self, filters: Filters) -> list[str]:
+        """Ids of the papers that meet every condition, in order of arrival; a paper without the field meets none about it.
 
         Raises:
             UsageError: an unknown field or operator.
         """
         condition, values = where(filters)
-        order = "" if most >= 0 else "ORDER BY number"
-        query = f"SELECT id FROM papers WHERE {condition} {order} LIMIT ?"
-        return [row[0] for row in self._db.execute(query, (*values, most))]
+        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {condition} ORDER BY number", values)]
+
+    def exceeds(self, filters: Filters, most: int) -> bool:
+        """Whether more papers than this meet every condition.
+
+        Raises:
+            UsageError: an unknown field or operator.
+        """
+        condition, values = where(filters)
+        query = f"SELECT 1 FROM papers WHERE {condition} LIMIT 1 OFFSET ?"
+        return self._db.execute(query, (*values, most)).fetchone() is not None
 
     def passing(self, filters: Filters, ids: Sequence[str]) -> set[str]:
         """Those of these ids whose papers meet every condition.
@@ -389,7 +397,7 @@ class Ledger:
             UsageError: an unknown field or operator.
         """
         within = Filters((*filters.conditions, ("id", "in", tuple(ids))))
-        return set(self.select(within, len(ids)))
+        return set(self.select(within))
 
     def ordered(self, filters: Filters, field: str, limit: int, *, descending: bool, known: bool) -> list[Paper]:
         """The first papers that meet every condition, in the order of a metadata field and then of their ids. What stands level
@@ -414,13 +422,15 @@ class Ledger:
         """How many papers have no value of a metadata field."""
         return int(self._db.execute(f"SELECT count(*) FROM papers WHERE {FIELDS[field]} IS NULL").fetchone()[0])
 
-    def distinct(self, field: str) -> list[str]:
-        """The values a metadata field takes on the shelf, sorted."""
-        column = FIELDS[field]
-        return [
-            str(row[0])
-            for row in self._db.execute(f"SELECT DISTINCT {column} FROM papers WHERE {column} IS NOT NULL ORDER BY 1")
-        ]
+    def organizations(self) -> list[str]:
+        """The organisations of the shelf's papers, slug and name in small letters, sorted."""
+        # From one to the next by the index; DISTINCT would read all papers.
+        query = (
+            "WITH RECURSIVE found (name) AS (SELECT min(organization) FROM papers UNION ALL"
+            " SELECT (SELECT min(organization) FROM papers WHERE organization > name) FROM found WHERE name IS NOT NULL)"
+            " SELECT name FROM found WHERE name IS NOT NULL"
+        )
+        return [row[0] for row in self._db.execute(query)]
 
     def tally(self, field: str) -> list[tuple[Any, int]]:
         """The values that `year`, `organization` (its name) or `page` (a file or address papers were read from) takes

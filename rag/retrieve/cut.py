@@ -65,7 +65,7 @@ def relevance_features(item: Evidence, pool: Sequence[Evidence]) -> dict[str, fl
         "span_gap": span - max(map(_best_span, pool)),
         "cosine_gap": item.cosine - max(other.cosine for other in pool),
         "score_gap": item.score - max(scores),
-        "standing": (item.score - statistics.fmean(scores)) / (statistics.pstdev(scores) or 1.0),
+        "standing": (item.score - statistics.fmean(scores)) / (float(np.std(scores)) or 1.0),
         "kinship": item.kinship,
         "similarity": item.similarity,
         "similarity_gap": item.similarity - max(other.similarity for other in pool),

@@ -115,7 +115,7 @@ def _read(asked: str, shelf: Shelf) -> Query:
     )
     names = named_papers(asked, shelf)
     field = next((name for name, pattern in _FIELDS if re.search(pattern, asked, re.IGNORECASE)), None)
-    conditions = read_conditions(asked, ledger.distinct("organization"))
+    conditions = read_conditions(asked, ledger.organizations())
     if missing is None and _BY_NAME.search(conditions.rest):
         missing = "saved pages do not hold the names of authors, and no organisation of that name is recorded"
     stated = bool(conditions.filters or conditions.order)

@@ -212,9 +212,9 @@ class Retriever:
         bm25 = index.scores(question.stems)
         if "lexical" not in self._legs:
             bm25 = np.zeros_like(bm25)
-        few = self._shelf.ledger.select(filters, EXACT + 1) if filters else []
-        if filters and len(few) <= EXACT:
-            ids = set(few)
+        ledger = self._shelf.ledger
+        if filters and not ledger.exceeds(filters, EXACT):
+            ids = set(ledger.select(filters))
         else:
             ids = set(self._passing(lambda depth: index.ids_of(_best(bm25, depth)), CANDIDATES, filters))
             if "dense" in self._legs:
