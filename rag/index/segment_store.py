@@ -18,6 +18,7 @@ from rag.index.columns import Columns
 from rag.index.ledger import EVERYTHING, Ledger, StoredPaper
 from rag.index.postings import Postings
 from rag.index.segments import Segment, Segments
+from rag.index.waiting import waiting
 
 FORMAT = 1
 # Papers that become a segment at once (some 14 kB each are in memory), and that a joined one has at most.
@@ -63,12 +64,14 @@ class SegmentStore:
 
     def follow(self, ledger: Ledger) -> Segments:
         """Take in what changed in the ledger since, and show all of it."""
-        while papers := ledger.changed(self._after, PORTION):
-            written = self._write(papers)
-            held = [(own, _joined(dead, own, papers)) for own, dead in self._segments]
-            self._segments = [*((own, dead) for own, dead in held if len(dead) < len(own)), (written, NONE)]
-            self._after = papers[-1].changed
-            self._list()
+        with waiting("words", "paper") as bar:
+            while papers := ledger.changed(self._after, PORTION):
+                written = self._write(papers)
+                held = [(own, _joined(dead, own, papers)) for own, dead in self._segments]
+                self._segments = [*((own, dead) for own, dead in held if len(dead) < len(own)), (written, NONE)]
+                self._after = papers[-1].changed
+                self._list()
+                bar.update(len(papers))
         while window := _window([len(own) - len(dead) for own, dead in self._segments]):
             self._merge(window)
         for at, (own, dead) in enumerate(self._segments):

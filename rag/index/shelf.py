@@ -19,6 +19,7 @@ from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
 from rag.index.tokens import learn_projection, pack, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
+from rag.index.waiting import waiting
 from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
 from rag.types import Paper, Rejected
 
@@ -184,8 +185,10 @@ class Shelf:
             self.vectors.clear()
         else:
             self.vectors.delete(self.ledger.gone(self._followed))
-        for held, vectors in self.ledger.passages(self._followed, BATCH):
-            self.vectors.upsert(held, vectors, [paper.abstract[passage.start : passage.end] for passage, paper in held])
+        with waiting("vectors", "passage") as bar:
+            for held, vectors in self.ledger.passages(self._followed, BATCH):
+                self.vectors.upsert(held, vectors, [paper.abstract[part.start : part.end] for part, paper in held])
+                bar.update(len(held))
         self.vectors.damaged = False
         self._followed = revision
         part = self._note.with_suffix(".part")
