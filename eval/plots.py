@@ -141,6 +141,18 @@ def latency(milliseconds: Mapping[str, Sequence[float]]) -> str:
     return svg()
 
 
+def growth(lines: Mapping[str, Mapping[float, float]], across: str, up: str) -> str:
+    """Measures as something grows, both on logarithmic scales: a straight line at 45 degrees grows as fast as it does."""
+    with _drawn(SQUARE, 3.4) as (axes, svg):
+        for (name, points), color in zip(lines.items(), _colors(), strict=False):
+            axes.plot(list(points), list(points.values()), "o-", color=color, label=name, markersize=4, linewidth=1.4)
+        axes.set(xscale="log", yscale="log", xlabel=across, ylabel=up)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, at: f"{value:,.6g}")
+        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return svg()
+
+
 def _colors() -> Sequence[str]:
     return COLORS * 3
 

@@ -4,9 +4,10 @@
 
 Papers are mixed from the starter digests: each passage is one of theirs with rare words strewn in, so that the vocabulary
 grows as it does in real text (Heaps, 1978; rarity as Zipf's), and its vector lies between those of two real passages, which
-makes clusters as real vectors do. The questions are those of the starter shelf, asked through `Assistant.search`: encoding,
+makes clusters as real vectors do. Every number gives one paper. The questions are those of the starter shelf, asked through `Assistant.search`: encoding,
 word index, vectors, late interaction and the best sentences. Every stage is a process of its own. Figures are added to
-FOLDER/growth.json; a size whose shelf is there is measured again, not made again.
+FOLDER/growth.json, and shown in FOLDER/growth.md and FOLDER/growth-*.svg; a size whose shelf is there is measured again, not
+made again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from eval import plots
 from eval.cases import DATASETS, read_cases
 from rag.assistant import Assistant
 from rag.config import Settings
@@ -43,6 +45,26 @@ FILTERS: dict[str, dict[str, Any] | None] = {
     "broad filter": {"year": {"gte": 2008}},  # 19 of 20 papers
     "narrow filter": {"year": 2020, "organization": "org-7"},  # one in a thousand
 }
+
+ROWS = {
+    "store_s": "seconds to store (ledger and Chroma)",
+    "index_s": "seconds to index words and vectors in files",
+    "build_peak_mb": "peak memory of that, MB",
+    "disk_mb": "disk, MB",
+    "open_s": "seconds to open",
+    "first_search_s": "seconds of the first search",
+    **{f"{name}, ms": f"search, {name}: p50 / p95, ms" for name in FILTERS},
+    "search_peak_mb": "peak memory of searching, MB",
+    "add_1000_s": "seconds to add 1,000 papers (3,000 passages)",
+}
+CURVES: dict[str, tuple[dict[str, tuple[str, int | None]], str]] = {
+    "searches": ({f"{name} {what}": (f"{name}, ms", at) for name in FILTERS for at, what in enumerate(("p50", "p95"))}, "milliseconds"),
+    "costs": (
+        {"store, s": ("store_s", None), "index, s": ("index_s", None), "open, s": ("open_s", None),
+         "add 1,000 papers, s": ("add_1000_s", None), "disk, MB": ("disk_mb", None), "memory, MB": ("build_peak_mb", None)},
+        "seconds, or MB",
+    ),
+}  # fmt: skip
 
 
 class Mixer:
@@ -188,8 +210,35 @@ def main(argv: list[str] | None = None) -> int:
             ]
             own |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
             path.write_text(json.dumps(figures, indent=1))
-        print(passages, json.dumps(own))
+    _report(folder, figures)
+    print((folder / "growth.md").read_text(), end="")
     return 0
+
+
+def _report(folder: Path, figures: dict[str, dict[str, Any]]) -> None:
+    """A table and curves of every size that was measured."""
+    sizes = sorted(figures, key=int)
+    lines = [f"| | {' | '.join(f'{int(size):,} passages' for size in sizes)} |", "|---" * (len(sizes) + 1) + "|"]
+    for name, text in ROWS.items():
+        held = [figures[size].get(name) for size in sizes]
+        cells = [
+            " / ".join(map(_number, one)) if isinstance(one, list) else _number(one) if one else "" for one in held
+        ]
+        lines.append(f"| {text} | {' | '.join(cells)} |")
+    (folder / "growth.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for kind, (names, label) in CURVES.items():
+        curves = {name: _curve(figures, key, at) for name, (key, at) in names.items()}
+        drawn = plots.growth(curves, "passages", label)
+        (folder / f"growth-{kind}.svg").write_text(drawn, encoding="utf-8")
+
+
+def _curve(figures: dict[str, dict[str, Any]], key: str, at: int | None) -> dict[float, float]:
+    held = {float(size): figures[size].get(key) for size in sorted(figures, key=int)}
+    return {size: float(value if at is None else value[at]) for size, value in held.items() if value}
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 if __name__ == "__main__":
