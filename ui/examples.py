@@ -16,19 +16,20 @@ STARTER = (
     ("what F1 did Ditto get when matching the two big company tables?", "Deep Entity Matching"),
 )
 MOST = 4
+READ = 200  # titles, the first of the shelf
 
 
 def examples(assistant: Assistant) -> list[str]:
     """Questions about papers that are there; none for a shelf without any."""
     try:
         ledger = assistant.shelf.ledger
-        titles = list(ledger.titles().values())
+        titles = list(ledger.titles(READ).values())
     except ShelfMissing:
         return []
     known = [question for question, title in STARTER if any(one.startswith(title) for one in titles)]
     if len(known) == len(STARTER):
         return known
-    named = [name for title in titles[:200] if (name := short_name(title))]
+    named = [name for title in titles if (name := short_name(title))]
     made = [f"what does {readable(name)} propose?" for name in named[:2]]
     made += [f"how many papers are from {year}?" for year, _ in ledger.tally("year")[-1:]]
     if len(named) > 1:

@@ -17,6 +17,7 @@ class FilterControls:
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
+        self._counted: tuple[int, list[list[tuple[Any, int]]]] | None = None
         years, organizations, pages = self._choices()
         with gr.Accordion("Filters", open=False, elem_id="filters"):
             with gr.Row():
@@ -43,7 +44,10 @@ class FilterControls:
             ledger = self._assistant.shelf.ledger
         except ShelfMissing:
             return [[("any", "")]] * 3
-        rows = [ledger.tally(field)[:MOST_CHOICES] for field in ("year", "organization", "page")]
+        if self._counted is None or self._counted[0] != ledger.revision:  # reads all papers
+            fields = ("year", "organization", "page")
+            self._counted = ledger.revision, [ledger.tally(field)[:MOST_CHOICES] for field in fields]
+        rows = self._counted[1]
         return [[("any", ""), *((f"{value} ({n})", str(value)) for value, n in values)] for values in rows]
 
 

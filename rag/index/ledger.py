@@ -290,9 +290,9 @@ class Ledger:
         for number, record in self._db.execute("SELECT number, record FROM papers ORDER BY number"):
             yield number, _paper((record,))
 
-    def titles(self) -> dict[str, str]:
-        """Paper id to title, for the whole shelf, in order of arrival."""
-        return dict(self._db.execute("SELECT id, title FROM papers ORDER BY number"))
+    def titles(self, most: int = -1) -> dict[str, str]:
+        """Paper id to title, in order of arrival, for the whole shelf or the first so many."""
+        return dict(self._db.execute("SELECT id, title FROM papers ORDER BY number LIMIT ?", (most,)))
 
     def count(self) -> tuple[int, int]:
         """How many papers and passages there are."""
