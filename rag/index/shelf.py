@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,6 +69,8 @@ class Shelf:
             self.stop_ids = stop_ids(self.embedder)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
+            self._follower = opened.enter_context(ThreadPoolExecutor(1))
+            self._following: Future[None] | None = None
             self._followed = self._noted()
             self._store = SegmentStore(folder / "segments", self.embedder.dimension)
             self._synchronise()
@@ -80,6 +83,8 @@ class Shelf:
         self.close()
 
     def close(self) -> None:
+        with contextlib.suppress(Exception):  # what Chroma missed it takes in when the shelf is opened again
+            self._settle()
         self._opened.close()
 
     def _projection(self) -> Vectors:
@@ -114,10 +119,21 @@ class Shelf:
     ) -> None:
         """Store papers with what was made of their words, and ones whose metadata alone is new.
 
-        The ledger commits first; Chroma follows. The segments are brought up to date by `refresh`.
+        The ledger commits first; Chroma follows while the next papers are encoded. The segments are brought up to date by
+        `refresh`.
+
+        Raises:
+            Whatever kept Chroma from following when papers were last stored.
         """
+        self._settle()
         self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
-        self._follow()
+        self._following = self._follower.submit(self._follow)
+
+    def _settle(self) -> None:
+        """Wait until Chroma has followed."""
+        following, self._following = self._following, None
+        if following:
+            following.result()
 
     def encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
         """Each paper read and cut into passages, and those through the encoder in one go."""
@@ -146,11 +162,12 @@ class Shelf:
             if not is_fault(error):
                 raise
         self.vectors.damaged = True
-        self._rebuild_vectors()
+        self._follower.submit(self._rebuild_vectors).result()  # after what is under way
         return self.vectors.query(vector, limit)
 
     def refresh(self) -> None:
         """Let searches see what was put."""
+        self._settle()
         self._follow()
         self.segments = self._store.follow(self.ledger)
 
