@@ -142,6 +142,7 @@ def test_any_chroma_client_can_read_the_collection(folder):
 def test_text_can_be_kept_out_of_chroma(tmp_path):
     with Shelf(tmp_path / "s", Settings(chroma_text=False), create=True) as shelf:
         shelf.put(PAPERS)
+        shelf.refresh()
         assert set(shelf.vectors._collection.get(include=["documents"])["documents"]) == {None}
 
 
