@@ -215,3 +215,23 @@ def test_filters_are_resolved_in_the_ledger(folder, conditions, titles):
     with Shelf(folder, SETTINGS) as shelf:
         found = shelf.ledger.papers(shelf.ledger.select(Filters(tuple(conditions)))).values()
         assert [one.title.split(":")[0] for one in found] == titles
+
+
+def test_a_shelf_of_the_format_before_is_brought_up_to_date(folder, monkeypatch):
+    with sqlite3.connect(folder / "ledger.sqlite") as database:
+        for index in ("papers_changed", "papers_known_by", "papers_of"):
+            database.execute(f"DROP INDEX {index}")
+        database.execute("DROP TABLE gone")
+        database.execute("ALTER TABLE papers DROP COLUMN revision")
+        database.execute("UPDATE meta SET value = '3' WHERE key = 'format'")
+        database.execute("DELETE FROM meta WHERE key = 'identity'")
+    shutil.rmtree(folder / "segments")
+    (folder / "state.json").write_text('{"revision": 1}')
+    (folder / "lexical.npz").write_bytes(b"postings of old")
+    (folder / "columns").mkdir()
+    monkeypatch.setattr("rag.index.embed.Embedder.embed_parts", lambda *_: pytest.fail("embedded on opening"))
+    with Shelf(folder, SETTINGS) as shelf:
+        assert len(shelf.segments) == shelf.ledger.count()[0] == 2
+        assert shelf.vectors.count() == shelf.ledger.count()[1]
+    assert not (folder / "lexical.npz").exists()
+    assert not (folder / "columns").exists()

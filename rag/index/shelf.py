@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -187,7 +188,9 @@ class Shelf:
         papers, passages = self.ledger.count()
         if self.vectors.count() != passages:
             self._rebuild_vectors()
-        self._store.open(self.ledger.identity)
+        if not self._store.open(self.ledger.identity):
+            shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
+            (self.folder / "lexical.npz").unlink(missing_ok=True)
         self.segments = self._store.follow(self.ledger)
         if len(self.segments) != papers:
             self._store.clear()
