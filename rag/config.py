@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("attest"), description="where the exported embedding model is kept"
     )
     embedding_model: str | None = Field(
-        None, description="folder of a BERT-family sentence encoder; the installed all-MiniLM-L6-v2 when unset"
+        None,
+        description="folder of a BERT-family sentence encoder, or openai:MODEL for the embeddings of the endpoint; the installed all-MiniLM-L6-v2 when unset",
     )
     embedding_precision: Literal["int8", "fp32"] = Field(
         "int8", description="weights of the embedding model: int8 is twice as fast, fp32 exact"

