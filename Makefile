@@ -5,7 +5,7 @@ STARTER := starter
 BOUNDS := --min list_f1=0.78 --min fact_first=0.95 --min fact_answer=0.9 --min compare_papers=0.85 --min metadata_exact=0.9 \
 	--min refusal_f1=0.78 --min citations_located=1 --min citation_f1=0.99 --max false_abstention=0.03
 
-.PHONY: demo serve test test-models lint eval gate card bench results clean
+.PHONY: demo serve test test-models lint docs eval gate card bench results clean
 
 demo: .venv/installed $(STARTER)/ledger.sqlite
 	@echo
@@ -32,6 +32,10 @@ test-models: .venv/models-installed
 lint: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The pages of docs/ as a site, in site/.
+docs: .venv/tests-installed
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 eval: .venv/tests-installed
 	$(BIN)/attest eval answers --out runs/answers --anew
@@ -62,14 +66,14 @@ bench: .venv/installed
 	@touch $@
 
 .venv/tests-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,docs,dev]'
 	@touch $@
 
 # torch first and by its version: left to others' requirements, it brings gigabytes of CUDA along.
 .venv/models-installed: .venv/tests-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,hf,dev]' accelerate
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,eval,hf,docs,dev]' accelerate
 	@touch $@
 
 clean:
-	rm -rf .venv $(STARTER) build *.egg-info
+	rm -rf .venv $(STARTER) build site *.egg-info

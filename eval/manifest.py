@@ -16,7 +16,7 @@ from eval.suites.options import STARTER, Options
 from rag import __version__
 from rag.answer import prompts
 from rag.config import Settings, settings
-from rag.index.embed import model_dir
+from rag.index.embed import endpoint_model, model_dir
 from rag.index.shelf import open_ledger
 from rag.verify.network import WEIGHTS
 
@@ -75,7 +75,8 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def _models(config: Settings) -> dict[str, str]:
     files = sorted(path for path in model_dir(config).glob("*") if path.suffix in (".json", ".safetensors"))
-    return {"embedding": hash_files(files), "support": hash_file(WEIGHTS)}
+    beside = {"endpoint": model} if (model := endpoint_model(config)) else {}
+    return {**beside, "embedding": hash_files(files), "support": hash_file(WEIGHTS)}
 
 
 def _shelf(folder: Path, config: Settings) -> str:

@@ -1,4 +1,7 @@
-"""README's transcript and results table, made from a real run: `python -m eval.readme` (`--check` only compares)."""
+"""What is generated in the documentation: `python -m eval.readme` (`--check` only compares).
+
+README's transcript and results table, made from a real run, and the table of the settings in docs/settings.md.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ from eval.judges.checker import NAME
 from eval.summary import Figure
 from rag import render
 from rag.assistant import Assistant
+from rag.config import Settings, described
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 SUMMARY = ROOT / "eval" / "results" / "summary.json"
 QUESTION = "which papers compare hybrid linear attention ratios?"
 ROWS = {
@@ -52,22 +57,38 @@ def results() -> str:
     return "\n".join([*lines, "", f"The support checker beside people: {card}."] if card else lines)
 
 
-def renewed(text: str) -> str:
-    """README with both blocks as they are now."""
-    for name, block in (("transcript", transcript()), ("results", results())):
+def settings_table() -> str:
+    """Every setting: name, environment variables, default, meaning."""
+    lines = ["| setting | environment variable | default | meaning |", "|---|---|---|---|"]
+    for one in described(Settings.model_construct()):
+        variables = " or ".join(f"`{name}`" for name in one.variables)
+        lines.append(f"| `{one.name}` | {variables} | {one.default} | {one.meaning.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+BLOCKS = {
+    README: {"transcript": transcript, "results": results},
+    SETTINGS: {"settings": settings_table},
+}
+
+
+def renewed(path: Path) -> str:
+    """A page with its generated blocks as they are now."""
+    text = path.read_text(encoding="utf-8")
+    for name, block in BLOCKS[path].items():
         head, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition(f"<!-- /{name} -->")
-        text = f"{head}{start}{block}\n{end}{tail}"
+        text = f"{head}{start}{block()}\n{end}{tail}"
     return text
 
 
 def main() -> int:
-    """Rewrite README, or with `--check` exit 1 when it is stale."""
-    old = README.read_text(encoding="utf-8")
-    new = renewed(old)
+    """Rewrite the pages, or with `--check` exit 1 when one is stale."""
+    new = {path: renewed(path) for path in BLOCKS}
     if "--check" in sys.argv[1:]:
-        return int(new != old)
-    README.write_text(new, encoding="utf-8")
+        return int(any(text != path.read_text(encoding="utf-8") for path, text in new.items()))
+    for path, text in new.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

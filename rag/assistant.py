@@ -37,10 +37,13 @@ NOT_SAID = "The shelf does not say"
 class Assistant:
     """Questions to one shelf. Use as a context manager, or call `close`; threads may share it."""
 
-    def __init__(self, folder: Path, config: Settings, model: LanguageModel | None = None) -> None:
+    def __init__(
+        self, folder: Path, config: Settings, model: LanguageModel | None = None, embedding: Any | None = None
+    ) -> None:
         self.folder = folder
         self._config = config
         self._model = model
+        self._embedding = embedding
         self._shelf: Shelf | None = None
         self._writing = threading.Lock()
 
@@ -50,6 +53,7 @@ class Assistant:
         shelf: str | Path | None = None,
         *,
         llm: str | LanguageModel | Any | None = None,
+        embedding: Any | None = None,
         strict: bool | None = None,
         settings: Settings | None = None,
     ) -> Assistant:
@@ -59,20 +63,23 @@ class Assistant:
             shelf: the folder; that of the settings when None.
             llm: the language model that writes: `openai:MODEL`, `hf:PATH`, or an LLM object of LlamaIndex; that of the
                 settings when None, and the extractive writer when these name none.
+            embedding: an embedding object of LlamaIndex whose vectors passages and questions get; the shelf can then only be
+                opened with the same one. What works on word pieces stays with the encoder of the settings.
             strict: remove sentences of a language model that their papers do not support; as the settings say when None.
             settings: other than those of the environment.
 
         Raises:
-            UsageError: `llm` names no language model.
+            UsageError: `llm` names no language model, or `embedding` is none.
             ShelfLocked, ShelfIncompatible, ModelError: see their descriptions.
         """
         config = settings or _environment()
         if strict is not None:
             config = config.model_copy(update={"strict": strict})
         wanted = llm if llm is not None else config.llm
-        assistant = cls(Path(shelf or config.shelf), config, open_model(wanted, config) if wanted is not None else None)
+        model = open_model(wanted, config) if wanted is not None else None
+        assistant = cls(Path(shelf or config.shelf), config, model, embedding)
         if (assistant.folder / "ledger.sqlite").is_file():
-            assistant._shelf = Shelf(assistant.folder, config)
+            assistant._shelf = Shelf(assistant.folder, config, embedding=embedding)
         return assistant
 
     def __enter__(self) -> Assistant:
@@ -109,7 +116,7 @@ class Assistant:
         """Read files, folders, globs or what services find into the shelf; see `rag.ingest.pipeline.ingest`."""
         with self._writing:
             if self._shelf is None:
-                self._shelf = Shelf(self.folder, self._config, create=True)
+                self._shelf = Shelf(self.folder, self._config, create=True, embedding=self._embedding)
             return ingest(
                 self._shelf, sources, format=format, page_year=page_year or self._config.page_year,
                 limit=limit, services={str(name): base for name, base in self._config.services.items()}, progress=progress,

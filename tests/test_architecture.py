@@ -38,7 +38,7 @@ ROOMS = {
     },
     "sqlite3": {"rag/index/ledger.py", "rag/doctor.py"},
     "Stemmer": {"rag/index/lexical.py"},
-    "openai": {"rag/answer/openai_model.py"},
+    "openai": {"rag/answer/openai_model.py", "rag/index/openai_embedding.py"},
     "mcp": {"ui/tools.py"},
     "gradio": {
         f"ui/{name}.py" for name in ("api", "chat", "draft", "filters", "page", "people", "runs", "server", "shelf")

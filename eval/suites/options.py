@@ -18,7 +18,7 @@ from rag.answer.language_model import LanguageModel
 from rag.assistant import Assistant
 from rag.config import settings
 from rag.errors import UsageError
-from rag.index.embed import model_dir
+from rag.index.embed import endpoint_model, model_dir
 
 STARTER = DATASETS / "papers.jsonl"
 # What decides how a shelf comes out of its papers.
@@ -86,7 +86,7 @@ def shelf_copy(sources: list[Path], make: Callable[[Path], None]) -> Iterator[Pa
     """
     config = settings()
     model = sorted(path for path in model_dir(config).rglob("*") if path.suffix in (".json", ".safetensors"))
-    made_with = (config.embedding_precision, config.chroma_text, config.page_year)
+    made_with = (config.embedding_precision, config.chroma_text, config.page_year, endpoint_model(config))
     key = hash_values(hash_files(sources), hash_files(model), hash_code(*_MAKERS), made_with)
     kept = config.cache_dir / "eval" / "shelves" / key
     if not kept.is_dir():

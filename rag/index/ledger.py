@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ShelfIncompatible
+from rag.index.embed import BESIDE
 from rag.index.filters import FIELDS, where
 from rag.index.tokens import PaperTokens
 from rag.ingest.match import aliases, blocks, distinct_id, first_same
@@ -484,5 +485,8 @@ def _remedy(key: str, stored: str, shelf: Path) -> str:
     again = f"attest export --jsonl --shelf {shelf} > papers.jsonl && attest ingest papers.jsonl --shelf NEW_FOLDER"
     if key == "model":
         name, _, precision = stored.rpartition("/")
+        if BESIDE in name:
+            own = name.partition(BESIDE)[0]
+            return f"give the embedding {own} again (embedding= of Assistant.open, or ATTEST_EMBEDDING_MODEL=openai:MODEL), or move the papers: {again}"
         return f"set ATTEST_EMBEDDING_PRECISION={precision} and the model {name} again, or move the papers: {again}"
     return f"move the papers: {again}"

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from rag.errors import ShelfError, ShelfMissing
 from rag.index.embed import Embedder
 from rag.index.ledger import EVERYTHING, EncodedPaper, EncodedPassage, Ledger
 from rag.index.lock import ShelfLock
+from rag.index.passages import open_encoder
 from rag.index.reading import read_abstract
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
@@ -43,8 +44,8 @@ class Shelf:
     made anew from it when they are missing, of another ledger or damaged; nothing is embedded again.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, create: bool = False) -> None:
-        """Open, or create with `create`.
+    def __init__(self, folder: Path, settings: Settings, *, create: bool = False, embedding: Any | None = None) -> None:
+        """Open, or create with `create`; `embedding` as for `Assistant.open`.
 
         Raises:
             ShelfMissing: there is none, and `create` is false.
@@ -59,9 +60,10 @@ class Shelf:
             lock = ShelfLock(folder, settings.lock_wait)
             opened.callback(lock.release)
             self.embedder = Embedder.from_settings(settings)
+            self.encoder = open_encoder(embedding, settings, self.embedder)
             fingerprint = {
-                "model": self.embedder.name,
-                "dimension": str(self.embedder.dimension),
+                "model": self.encoder.name,
+                "dimension": str(self.encoder.dimension),
                 "normaliser": NORMALISER,
             }
             self.ledger = Ledger(folder / "ledger.sqlite", fingerprint)
@@ -73,7 +75,7 @@ class Shelf:
             self._follower = opened.enter_context(ThreadPoolExecutor(1))
             self._following: Future[None] | None = None
             self._followed = self._noted()
-            self._store = SegmentStore(folder / "segments", self.embedder.dimension)
+            self._store = SegmentStore(folder / "segments", self.encoder.dimension)
             self._synchronise()
             self._opened = opened.pop_all()
 
@@ -142,7 +144,7 @@ class Shelf:
         places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
         parts = [embedding_parts(papers[at], passage) for at, passage in places]
         done: dict[int, EncodedPassage] = {}
-        for some in _portions(self.embedder.embed_parts([[text for _, text in own] for own in parts])):
+        for some in _portions(self.encoder.embed_parts([[text for _, text in own] for own in parts])):
             texts = [
                 [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
                 for row, _, encoded in some

@@ -53,8 +53,7 @@ class EncodedQuestion:
 
     @classmethod
     def read(cls, text: str, shelf: Shelf) -> EncodedQuestion:
-        _, vector, parts = next(shelf.embedder.embed_parts([[text]]))
-        ids, vectors = parts[0]
+        vector, ids, vectors = shelf.encoder.embed_question(text)
         weights = shelf.embedder.informativeness(ids)
         kept = ~np.isin(ids, shelf.stop_ids)
         telling = weights[kept]
