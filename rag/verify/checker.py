@@ -17,9 +17,11 @@ from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
 from rag.verify import edits
+from rag.verify.alignment import align, cut, repeated
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
-from rag.verify.network import Calibration, Memory, SupportNetwork
+from rag.verify.network import Calibration, SupportNetwork
+from rag.verify.objections import DISCOUNTS, Objection, gate, objections
 from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
 from rag.verify.quantities import NUMBER, missing_numbers, numbers, other_unit
 
@@ -33,18 +35,31 @@ SLOPE, OFFSET = 6.93, -4.47
 THRESHOLD = 0.5
 # A rule that found something wrong leaves a claim this share of its score: below the threshold, order kept.
 PENALTY = 0.45
+# What an objection takes from the logit of a claim that repeats its sentence, by kind: the more, the seldomer it is raised
+# against what is true (`eval/LOG.md`). The second line is the rules of `rag.verify.edits` and `missing_numbers`.
+WEIGHTS = {
+    "turned": 6.0, "prefix": 6.0, "sides": 8.0, "affirmed": 6.0, "denied": 3.0, "exchanged": 3.0, "renamed": 3.0, "only": 2.0,
+    "figure": 8.0, "count": 4.0, "owner": 6.0, "share": 3.0,
+}  # fmt: skip
+RULES = (4.0, 0.0, 2.0, 5.0)
+# What a missing number takes however the claim is told.
+MISSING_NUMBER = 0.5
+# An objection is told to the reader from this strength on.
+CLEAR = 0.3
 # Word pieces of the sentences that the network reads of a source too long for it.
 EXCERPT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A claim, repaired: its text, its vector, and the ids and vectors (word pieces x dimension) of its word pieces."""
+    """A claim, repaired: its text, its vector, and the ids, vectors (word pieces x dimension) and half-open offsets of its
+    word pieces."""
 
     text: str
     vector: NDArray[np.float32]
     ids: NDArray[np.int64]
     tokens: NDArray[np.float32]
+    offsets: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +67,23 @@ class Reading:
     """A claim beside a source: the views of it, what rules object, and the sentences nearest to it first.
 
     `views` are the four of `rag.verify.features` and the share of the claim's numbers found; `objections` the reasons
-    of the four rules (turned, number, negation, name), empty where a rule has none.
+    of the four rules (turned, number, negation, name), empty where a rule has none. `against` is what more detailed
+    reading holds against the claim, and `gate` how far that counts, in [0, 1].
     """
 
     claim: str
     views: tuple[float, ...]
     objections: tuple[str, ...]
     order: tuple[int, ...]
+    against: tuple[Objection, ...] = ()
+    gate: float = 0.0
+
+    @property
+    def penalty(self) -> float:
+        """What the objections take from the logit that the claim is supported."""
+        rules = sum(weight for weight, reason in zip(RULES, self.objections, strict=True) if reason)
+        differences = sum(WEIGHTS[made.kind] * made.strength for made in self.against)
+        return self.gate * (rules + differences) + MISSING_NUMBER * bool(self.objections[1])
 
     def features(self) -> tuple[float, ...]:
         return (*self.views, *(float(bool(reason)) for reason in self.objections))
@@ -108,7 +133,13 @@ class Checker:
     def prepare_all(self, sources: Sequence[str]) -> list[Prepared]:
         """As `prepare`, for several sources, which are encoded together."""
         made = prepare(sources, self._embedder)
-        return [replace(source, memory=self._memory(source)) for source in made] if self._network else made
+        if not self._network:
+            return made
+        pieces = [[self._network.pieces(sentence.text) for sentence in source.sentences] for source in made]
+        return [
+            replace(source, pieces=tuple(own), memory=self._network.read(_joined(own)) if _fits(own) else None)
+            for source, own in zip(made, pieces, strict=True)
+        ]
 
     def check_prepared(self, claim: str, source: Prepared) -> Check:
         """As `check`, for a source made ready by `prepare`."""
@@ -124,15 +155,10 @@ class Checker:
         encoded = {
             row: (vector, *parts[0]) for row, vector, parts in self._embedder.embed_parts([[text] for text in read])
         }
-        return {claim: Said(read[row], *encoded[row]) for row, claim in enumerate(claims)}
-
-    def _memory(self, source: Prepared) -> Memory | None:
-        """What the network reads of a source, if that is the same for all claims."""
-        pieces = self._pieces(source)
-        return self._network.read(_joined(pieces)) if self._network and _fits(pieces) else None
-
-    def _pieces(self, source: Prepared) -> list[list[int]]:
-        return [self._network.pieces(sentence.text) for sentence in source.sentences] if self._network else []
+        return {
+            claim: Said(read[row], *encoded[row], self._embedder.token_offsets(read[row]))
+            for row, claim in enumerate(claims)
+        }
 
     def _weighed(self, claim: Said, source: Prepared) -> Check:
         """The verdict on what does not stand in the source word for word."""
@@ -167,47 +193,59 @@ class Checker:
             _share(said, absent, source),
         )
         near = sentences[order[0]]
-        objections = (
+        rules = (
             edits.turned(said, sentences) or "",
             _absent(absent, near) or other_unit(said, sentences) or "",
             edits.one_sided_negation(said, near) or "",
             _unnamed(edits.missing_names(said, " ".join(sentences))),
         )
-        return Reading(said, views, objections, tuple(order))
+        repeats = gate(repeated(weights, source.sentences[order[0]].stems))
+        against = self._against(claim, source, order, weights, absent) if repeats else ()
+        return Reading(said, views, rules, tuple(order), against, repeats)
+
+    def _against(
+        self, claim: Said, source: Prepared, order: Sequence[int], weights: dict[str, float], absent: list[str]
+    ) -> tuple[Objection, ...]:
+        """What a reading word by word holds against a claim."""
+        own = cut(claim.text, claim.offsets, claim.tokens)
+        pairs = [align(own, source.sentences[row].words, weights) for row in order[: len(DISCOUNTS)]]
+        return tuple(objections(pairs, [sentence.words for sentence in source.sentences], absent))
 
     def _judge(self, reading: Reading, source: Prepared) -> tuple[float, bool]:
         """The probability that the claim is supported, and whether it is contradicted if not."""
         untrained = SLOPE * reading.untrained + OFFSET
         rules = [bool(reason) for reason in reading.objections]
         if self._network is None:
-            score = 1 / (1 + math.exp(-untrained))
+            score = 1 / (1 + math.exp(reading.penalty - untrained))
             return (score * PENALTY if any(rules) else score), rules[0]
-        memory = source.memory or self._network.read(excerpt(self._pieces(source), reading.order))
+        memory = source.memory or self._network.read(excerpt(source.pieces, reading.order))
         logits = self._network.logits(
             memory, self._network.pieces(reading.claim), np.array(reading.features(), np.float32)
         )
-        score, contradicted = ruled(logits, untrained, rules, self._network.calibration)
+        score, contradicted = ruled(logits, untrained, rules, reading.penalty, self._network.calibration)
         return score, contradicted >= self._network.calibration.contradicted
 
 
 def ruled(
-    logits: NDArray[np.float32], untrained: float, rules: Sequence[bool], calibration: Calibration
+    logits: NDArray[np.float32], untrained: float, rules: Sequence[bool], penalty: float, calibration: Calibration
 ) -> tuple[float, float]:
-    """The probabilities of supported and of contradicted, by network, untrained logit and the four rules together.
+    """The probabilities of supported and of contradicted, by network, untrained logit, the four rules and the penalty for
+    objections together.
 
-    Of what repeats the source nearly word for word the rules see more than the network. Of free paraphrases the one for
-    turned words is as often wrong as right, so the network must lean its way, and the last two say nothing.
+    Of what repeats the source nearly word for word the rules see more than the network: turned words and missing numbers are
+    then never supported. Of free paraphrases the rule for turned words is as often wrong as right, so to say
+    "contradicted" the network must lean its way.
     """
-    score, contradicted = calibration.probabilities(logits, untrained)
+    score, contradicted = calibration.probabilities(logits, untrained, penalty)
     turned, number = rules[:2]
     near = untrained > 0
-    opposed = turned and (near or bool(logits[1] > logits[0]))
-    if opposed or number or (near and any(rules)):
+    if near and (turned or number):
         score *= PENALTY
+    opposed = turned and (near or bool(logits[1] > logits[0]))
     return score, 1.0 if opposed else contradicted
 
 
-def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
+def excerpt(sentences: Sequence[list[int]], order: tuple[int, ...]) -> list[int]:
     """The word pieces of a source, or of the sentences nearest to the claim, in their own order, where it is long."""
     if _fits(sentences):
         return _joined(sentences)
@@ -221,12 +259,12 @@ def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
     return _joined([sentences[row] for row in sorted(taken)])[:NETWORK_PIECES]
 
 
-def _fits(sentences: list[list[int]]) -> bool:
+def _fits(sentences: Sequence[list[int]]) -> bool:
     """Whether the network can read all of a source."""
     return sum(map(len, sentences)) <= NETWORK_PIECES
 
 
-def _joined(sentences: list[list[int]]) -> list[int]:
+def _joined(sentences: Sequence[list[int]]) -> list[int]:
     return [piece for sentence in sentences for piece in sentence]
 
 
@@ -253,8 +291,10 @@ def _reason(reading: Reading, verdict: Verdict) -> str:
     turned, *others = reading.objections
     if verdict is Verdict.CONTRADICTED:
         return turned or others[0] or others[1] or "the source says otherwise"
+    clear = [made for made in reading.against if reading.gate * made.strength >= CLEAR]
+    clearest = max(clear, key=lambda made: WEIGHTS[made.kind] * made.strength, default=None)
     general = "the source does not say this, or not in words close enough to tell"
-    return next(filter(None, others), general)
+    return next(filter(None, others), clearest.reason if clearest else general)
 
 
 def _verbatim(claim: str, source: str) -> Check | None:

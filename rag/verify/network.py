@@ -53,10 +53,13 @@ class Calibration:
     bias: float
     contradicted: float
 
-    def probabilities(self, logits: Array, untrained: float) -> tuple[float, float]:
-        """Of supported, and of contradicted. `untrained` is the logit of the untrained score."""
+    def probabilities(self, logits: Array, untrained: float, penalty: float = 0.0) -> tuple[float, float]:
+        """Of supported, and of contradicted.
+
+        `untrained` is the logit of the untrained score, `penalty` what speaks against the claim, in units of `combined`.
+        """
         shares = np.exp(logits - logits.max())
-        score = self.slope * combined(logits, untrained) + self.bias
+        score = self.slope * (combined(logits, untrained) - penalty) + self.bias
         return 1 / (1 + math.exp(-score)), float(shares[1] / shares.sum())
 
 
