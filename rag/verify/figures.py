@@ -47,10 +47,12 @@ def figure_objections(
         same, other, instead, alike = _same_and_other(figure, pairs, given)
         digits = figure.written[0].isdigit()
         if figure.value in held:
+            if figure.written == "one":  # as often a pronoun
+                continue
             kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.5)
             reason = f"the source gives {instead} for this, and {figure.written} for something else"
         elif not digits:
-            kind, strength = "count", other / 0.6
+            kind, strength = "count", other / 0.6 * (1.0 if alike else 0.5)
             reason = f"“{figure.written}” is not the source's number" + (f"; it has {instead}" if instead else "")
         elif figure.written in absent:
             kind, strength = "figure", (0.3 + other) / 0.6

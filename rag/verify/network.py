@@ -42,6 +42,9 @@ Memory = tuple[Array, ...]
 # for word, the untrained score counts in full (chosen with
 # development claims and the human-labelled sets in view: `eval/LOG.md`).
 SURE, PLAIN, VERBATIM = 1.0, 0.3, 2.0
+# Objections to a claim that repeats the source bring it no further down than this: what speaks of another paper ranks
+# below it.
+FLOOR = -2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Calibration:
         `untrained` is the logit of the untrained score, `penalty` what speaks against the claim, in units of `combined`.
         """
         shares = np.exp(logits - logits.max())
-        score = self.slope * (combined(logits, untrained) - penalty) + self.bias
+        free = combined(logits, untrained)
+        score = self.slope * max(free - penalty, min(free, FLOOR)) + self.bias
         return 1 / (1 + math.exp(-score)), float(shares[1] / shares.sum())
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+import numpy as np
+
 from rag.verify.alignment import Alignment, Words, stem
 from rag.verify.figures import figure_objections
 from rag.verify.opposites import negations, poles, sign_of
@@ -22,10 +24,16 @@ _BEGINS, _FULL = 0.5, 0.8
 _PREFIX = re.compile(r"^(?:un|in|im|ir|non|dis|mis)(?=[a-z]{3})")
 _OVER_UNDER = (("over", "under"), ("under", "over"))
 _ONLY = frozenset("only solely exclusively alone just nothing purely sole".split())
+_ALL = frozenset(
+    "all every each always any entire universally entirely completely fully invariably wholly regardless everywhere never"
+    " none whatever anything must necessarily both".split()
+)
 _AHEAD = re.compile(r"outperform|surpass|beat|exceed|overtak|outscor|superior|outdo|outdid|outstrip|defeat|dominat")
 _BEHIND = re.compile(r"underperform|trail|lag|behind|inferior")
 # What tells in which respect, and by how much.
 _RESPECTS = frozenset("by on in at for with across over when as to".split())
+# Words that a difference in one place may have at most, and about how much the heaviest of them weighs.
+_SLOT, HEAVIEST = 3, 9.0
 # Words on one side of a comparison that tell what is compared.
 _SIDE = 9
 
@@ -58,7 +66,7 @@ def objections(pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequ
         absent: figures of the claim that the source does not bear out.
     """
     rules: tuple[Callable[[Sequence[Alignment]], Objection | None], ...] = (
-        _turned, _prefixed, _denied, _affirmed, _sides_swapped, _exchanged, _renamed, _only,
+        _turned, _prefixed, _denied, _affirmed, _sides_swapped, _exchanged, _replaced, _every, _only,
     )  # fmt: skip
     found = [made for rule in rules if (made := rule(pairs))]
     return found + [Objection(*made) for made in figure_objections(pairs, source, absent)]
@@ -166,7 +174,7 @@ def _target(text: Words, row: int) -> int | None:
 
 def _sides_swapped(pairs: Sequence[Alignment]) -> Objection | None:
     """A comparison of the same two with another winner."""
-    best = 0.0
+    same, other_way = 0.0, 0.0
     for pair in pairs[:2]:
         for row, sign in _comparisons(pair.claim):
             left, right = range(max(0, row - _SIDE), row), range(row + 1, _rival_ends(pair.claim, row))
@@ -175,8 +183,9 @@ def _sides_swapped(pairs: Sequence[Alignment]) -> Objection | None:
                 after = range(at + 1, min(len(pair.sentence), at + _SIDE + 3))
                 straight = pair.shared(left, before) + pair.shared(right, after)
                 crossed = pair.shared(left, after) + pair.shared(right, before)
-                best = max(best, sign * other * (crossed - straight))
-    strength = between(best, 0.25, 0.8)
+                turned = sign * other * (crossed - straight)
+                same, other_way = max(same, -turned), max(other_way, turned)
+    strength = between(other_way - same, 0.25, 0.8)
     return Objection("sides", strength, "the source compares the two the other way round") if strength else None
 
 
@@ -225,24 +234,44 @@ def _tells(text: Words, row: int) -> bool:
     return bool(text.content[row]) or text.words[row][0].isdigit()
 
 
-def _renamed(pairs: Sequence[Alignment]) -> Objection | None:
-    """A name that none of the sentences has, in the place of another name."""
-    claim, sentence = pairs[0].claim, pairs[0].sentence
-    known = {own for pair in pairs for own in pair.sentence.stems}
+def _replaced(pairs: Sequence[Alignment]) -> Objection | None:
+    """A word that none of the sentences has, in the place of another word of the nearest, among words that both share."""
+    pair = pairs[0]
+    claim, sentence = pair.claim, pair.sentence
+    known = {own for other in pairs for own in other.sentence.stems}
+    best, clearest, name = 0.0, ("", ""), False
     steps = SequenceMatcher(None, claim.stems, sentence.stems, autojunk=False).get_opcodes()
-    for step, a, b, c, d in steps:
-        if step != "replace" or b - a > 3 or d - c > 3:
+    for at, (step, a, b, c, d) in enumerate(steps):
+        if step != "replace" or b - a > _SLOT or d - c > _SLOT or not _anchored(steps, at):
             continue
-        new = [row for row in range(a, b) if _is_name(claim, row) and claim.stems[row] not in known]
-        old = [at for at in range(c, d) if _is_name(sentence, at) and sentence.stems[at] not in claim.stems]
-        if new and old:
-            reason = f"the claim says “{claim.said(new[0])}” where the source says “{sentence.said(old[0])}”"
-            return Objection("renamed", 1.0, reason)
-    return None
+        new = [row for row in range(a, b) if claim.content[row] and claim.stems[row] not in known]
+        old = [row for row in range(c, d) if sentence.content[row] and sentence.stems[row] not in claim.stems]
+        if not new or not old:
+            continue
+        names = any(_is_name(claim, row) for row in new) and any(_is_name(sentence, row) for row in old)
+        alike = float(pair.likeness[np.ix_(new, old)].max())
+        strength = 1.0 if names else between(max(pair.weights[new]) / HEAVIEST * (1 - alike), 0.5, 0.8)
+        if (names, strength) > (name, best):
+            best, clearest, name = strength, (claim.said(new[0]), sentence.said(old[0])), names
+    return Objection("renamed" if name else "replaced", best, _instead(*clearest)) if best else None
+
+
+def _anchored(steps: Sequence[tuple[str, int, int, int, int]], at: int) -> bool:
+    """Whether words that both share stand on either side of a difference, three at least (an end counts for two)."""
+    sizes = [steps[row][2] - steps[row][1] if 0 <= row < len(steps) else 2 for row in (at - 1, at + 1)]
+    return min(sizes) > 0 and sum(sizes) > 2
 
 
 def _is_name(text: Words, row: int) -> bool:
     return bool(text.content[row]) and row > 0 and text.said(row) != text.words[row]
+
+
+def _every(pairs: Sequence[Alignment]) -> Objection | None:
+    """An "all" that the nearest sentence lacks."""
+    own = [word for word in pairs[0].claim.words if word in _ALL]
+    if not own or _ALL & set(pairs[0].sentence.words):
+        return None
+    return Objection("every", 1.0, f"“{own[0]}” stands in the claim and not in the source")
 
 
 def _only(pairs: Sequence[Alignment]) -> Objection | None:
