@@ -114,10 +114,10 @@ def _prefixed(pairs: Sequence[Alignment]) -> Objection | None:
 
 
 def _opposed(word: str, other: str) -> bool:
+    if any(word.startswith(one) and word.replace(one, two, 1) == other for one, two in _OVER_UNDER):
+        return True
     bare, given = _PREFIX.sub("", word), _PREFIX.sub("", other)
-    if (bare != word) != (given != other):
-        return stem(bare) == stem(given)
-    return any(word.startswith(one) and word.replace(one, two, 1) == other for one, two in _OVER_UNDER)
+    return (bare != word) != (given != other) and stem(bare) == stem(given)
 
 
 def _denied(pairs: Sequence[Alignment]) -> Objection | None:
@@ -155,10 +155,10 @@ def _affirmed(pairs: Sequence[Alignment]) -> Objection | None:
         target = _target(sentence, row)
         if target is None or not len(pair.claim):
             continue
-        at = int(pair.likeness[:, target].argmax())
-        alike = float(pair.likeness[at, target])
-        if alike > 0.3 and not any(abs(at - other) <= 5 for other in own):
-            near = (alike + pair.agreement(at, target)) / 2
+        alike = float(pair.likeness[:, target].max())
+        places = np.flatnonzero(pair.likeness[:, target] >= alike)
+        if alike > 0.3 and not any(abs(at - other) <= 5 for at in places for other in own):
+            near = (alike + max(pair.agreement(int(at), target) for at in places)) / 2
             if near > best:
                 best, word = near, sentence.said(row)
     strength = between(best, 0.15, 0.6)

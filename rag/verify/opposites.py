@@ -37,7 +37,7 @@ known understood understand clear / unknown unclear uncertain
 automatic automatically automated machine / manual manually human handwritten
 global / local
 dense / sparse
-supervised labelled annotated / unsupervised unlabelled unannotated
+supervised / unsupervised
 monolingual / multilingual crosslingual
 sequential sequentially serial autoregressive / parallel simultaneously
 encoder / decoder
