@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rag.ingest.sentences import split_sentences
 from rag.types import Verdict
 from rag.verify.alignment import align, cut, repeated
-from rag.verify.checker import WEIGHTS
 from rag.verify.features import weighed_stems
 from rag.verify.objections import gate, objections
 from rag.verify.opposites import negations, poles
 from rag.verify.quantities import missing_numbers
+from rag.verify.reading import WEIGHTS
 
 HERON = (
     "Heron sorts integers in linear time. Heron beats Quicksort by 12 points on all three data sets. Training takes 17"

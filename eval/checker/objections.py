@@ -26,7 +26,8 @@ from rag.config import settings
 from rag.index.embed import Embedder
 from rag.index.lexical import terms, words
 from rag.ingest.sentences import split_sentences
-from rag.verify.checker import CLEAR, OFFSET, RULES, SLOPE, WEIGHTS, Checker, Reading
+from rag.verify.checker import OFFSET, SLOPE, Checker
+from rag.verify.reading import CLEAR, RULES, WEIGHTS, Reading
 
 EDIT, REWORDED = "edit", "reworded"
 _SEED = 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,10 @@ from rag.index.lexical import words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
-from rag.verify import edits
-from rag.verify.alignment import align, cut, repeated
-from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
 from rag.verify.network import Calibration, SupportNetwork
-from rag.verify.objections import DISCOUNTS, Objection, gate, objections
-from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
-from rag.verify.quantities import NUMBER, missing_numbers, numbers, other_unit
+from rag.verify.prepared import LONGEST_SOURCE, Prepared, prepare
+from rag.verify.reading import Reading, Said, read, reason
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -35,62 +31,8 @@ SLOPE, OFFSET = 6.93, -4.47
 THRESHOLD = 0.5
 # A rule that found something wrong leaves a claim this share of its score: below the threshold, order kept.
 PENALTY = 0.45
-# What an objection takes from the logit of a claim that repeats its sentence, by kind: the more, the seldomer it is raised
-# against what is true (`eval/LOG.md`). The second line is the rules of `rag.verify.edits` and `missing_numbers`.
-WEIGHTS = {
-    "turned": 7.0, "prefix": 6.0, "sides": 8.0, "affirmed": 6.0, "denied": 4.0, "exchanged": 6.0, "renamed": 6.0,
-    "replaced": 2.0, "every": 2.0, "only": 3.0, "figure": 8.0, "count": 5.0, "owner": 6.0, "share": 3.0,
-}  # fmt: skip
-RULES = (4.0, 0.0, 2.0, 4.0)
-# What a missing number takes however the claim is told.
-MISSING_NUMBER = 0.5
-# An objection is told to the reader from this strength on.
-CLEAR = 0.3
 # Word pieces of the sentences that the network reads of a source too long for it.
 EXCERPT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A claim, repaired: its text, its vector, and the ids, vectors (word pieces x dimension) and half-open offsets of its
-    word pieces."""
-
-    text: str
-    vector: NDArray[np.float32]
-    ids: NDArray[np.int64]
-    tokens: NDArray[np.float32]
-    offsets: list[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A claim beside a source: the views of it, what rules object, and the sentences nearest to it first.
-
-    `views` are the four of `rag.verify.features` and the share of the claim's numbers found; `objections` the reasons
-    of the four rules (turned, number, negation, name), empty where a rule has none. `against` is what more detailed
-    reading holds against the claim, and `gate` how far that counts, in [0, 1].
-    """
-
-    claim: str
-    views: tuple[float, ...]
-    objections: tuple[str, ...]
-    order: tuple[int, ...]
-    against: tuple[Objection, ...] = ()
-    gate: float = 0.0
-
-    @property
-    def penalty(self) -> float:
-        """What the objections take from the logit that the claim is supported."""
-        rules = sum(weight for weight, reason in zip(RULES, self.objections, strict=True) if reason)
-        differences = sum(WEIGHTS[made.kind] * made.strength for made in self.against)
-        return self.gate * (rules + differences) + MISSING_NUMBER * bool(self.objections[1])
-
-    def features(self) -> tuple[float, ...]:
-        return (*self.views, *(float(bool(reason)) for reason in self.objections))
-
-    @property
-    def untrained(self) -> float:
-        return sum(self.views[:4]) / 4 * (0.6 + 0.4 * self.views[4])
 
 
 class Checker:
@@ -147,7 +89,7 @@ class Checker:
 
     def read(self, claim: str, source: Prepared) -> Reading:
         """What can be seen of a claim beside a source without the network."""
-        return self._read(self._said([claim])[claim], source)
+        return read(self._said([claim])[claim], source, self._embedder)
 
     def _said(self, claims: Sequence[str]) -> dict[str, Said]:
         """Each claim, as it reads once repaired, and encoded."""
@@ -165,7 +107,7 @@ class Checker:
         if not words(claim.text) or not source.sentences:
             why = "there is nothing to check" if source.sentences else "there is no source to check against"
             return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, why)
-        reading = self._read(claim, source)
+        reading = read(claim, source, self._embedder)
         near = source.sentences[reading.order[0]]
         score, contradicted = self._judge(reading, source)
         quote, verdict = source.text[near.start : near.end], Verdict.UNSUPPORTED
@@ -173,43 +115,7 @@ class Checker:
             return Check(Verdict.SUPPORTED, score, quote, near.start, near.end, "")
         if contradicted:
             verdict = Verdict.CONTRADICTED
-        return Check(verdict, score, quote, near.start, near.end, _reason(reading, verdict))
-
-    def _read(self, claim: Said, source: Prepared) -> Reading:
-        said = claim.text
-        cosines = source.sentence_vectors @ claim.vector
-        stems = weighed_stems(said, self._embedder)
-        weights: dict[str, float] = {}
-        for stem, weight in stems:
-            weights[stem] = max(weight, weights.get(stem, 0.0))
-        order = nearest(said, source, cosines, weights)
-        sentences = [sentence.text for sentence in source.sentences]
-        absent = missing_numbers(said, sentences)
-        views = (
-            rouge_l_precision(words(said), source.words),
-            word_coverage(stems, source.stems),
-            token_similarity(self._embedder.informativeness(claim.ids), claim.tokens, source.tokens),
-            max(float(cosines.max()), 0.0),
-            _share(said, absent, source),
-        )
-        near = sentences[order[0]]
-        rules = (
-            edits.turned(said, sentences) or "",
-            _absent(absent, near) or other_unit(said, sentences) or "",
-            edits.one_sided_negation(said, near) or "",
-            _unnamed(edits.missing_names(said, " ".join(sentences))),
-        )
-        repeats = gate(repeated(weights, source.sentences[order[0]].stems))
-        against = self._against(claim, source, order, weights, absent) if repeats else ()
-        return Reading(said, views, rules, tuple(order), against, repeats)
-
-    def _against(
-        self, claim: Said, source: Prepared, order: Sequence[int], weights: dict[str, float], absent: list[str]
-    ) -> tuple[Objection, ...]:
-        """What a reading word by word holds against a claim."""
-        own = cut(claim.text, claim.offsets, claim.tokens)
-        pairs = [align(own, source.sentences[row].words, weights) for row in order[: len(DISCOUNTS)]]
-        return tuple(objections(pairs, [sentence.words for sentence in source.sentences], absent))
+        return Check(verdict, score, quote, near.start, near.end, reason(reading, verdict))
 
     def _judge(self, reading: Reading, source: Prepared) -> tuple[float, bool]:
         """The probability that the claim is supported, and whether it is contradicted if not."""
@@ -265,35 +171,6 @@ def _fits(sentences: Sequence[list[int]]) -> bool:
 
 def _joined(sentences: Sequence[list[int]]) -> list[int]:
     return [piece for sentence in sentences for piece in sentence]
-
-
-def _share(claim: str, absent: list[str], source: Prepared) -> float:
-    """The share of the claim's numbers, written in digits or words, that the source bears out."""
-    own = numbers(claim)
-    held = frozenset[float]().union(*(sentence.numbers for sentence in source.sentences))
-    lacking = own - held - numbers(" ".join(found for found in NUMBER.findall(claim) if found not in absent))
-    return 1 - len(lacking) / len(own) if own else 1.0
-
-
-def _absent(absent: list[str], near: str) -> str:
-    held = sorted(NUMBER.findall(near))
-    says = f"; the nearest sentence has {', '.join(held)}" if held else ""
-    return f"the number {', '.join(absent)} does not occur in the source{says}" if absent else ""
-
-
-def _unnamed(names: list[str]) -> str:
-    return f"the source does not mention {', '.join(names)}" if names else ""
-
-
-def _reason(reading: Reading, verdict: Verdict) -> str:
-    """What a rule can point at, or in general terms what is wrong."""
-    turned, *others = reading.objections
-    if verdict is Verdict.CONTRADICTED:
-        return turned or others[0] or others[1] or "the source says otherwise"
-    clear = [made for made in reading.against if reading.gate * made.strength >= CLEAR]
-    clearest = max(clear, key=lambda made: WEIGHTS[made.kind] * made.strength, default=None)
-    general = "the source does not say this, or not in words close enough to tell"
-    return next(filter(None, others), clearest.reason if clearest else general)
 
 
 def _verbatim(claim: str, source: str) -> Check | None:
