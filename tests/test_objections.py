@@ -44,6 +44,7 @@ def against(claim, source=HERON):
     ("claim", "kind", "reason"),
     [
         ("Heron sorts integers in quadratic time.", "turned", "“quadratic” where the source says “linear”"),
+        ("Heron sorts integers in time that is not linear.", "turned", "“linear” is denied either"),
         ("Annotators underestimated its speed on small inputs.", "prefix", "“overestimated”"),
         ("It needs labels.", "affirmed", "“not” stands in the source"),
         ("Heron does not sort integers in linear time.", "denied", "“not” stands in the claim"),

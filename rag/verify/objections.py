@@ -33,7 +33,7 @@ _BEHIND = re.compile(r"underperform|trail|lag|behind|inferior")
 # What tells in which respect, and by how much.
 _RESPECTS = frozenset("by on in at for with across over when as to".split())
 # Words that a difference in one place may have at most, and about how much the heaviest of them weighs.
-_SLOT, HEAVIEST = 3, 9.0
+_SLOT, _HEAVIEST = 3, 9.0
 # Words on one side of a comparison that tell what is compared.
 _SIDE = 9
 
@@ -74,10 +74,11 @@ def objections(pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequ
 
 def _turned(pairs: Sequence[Alignment]) -> Objection | None:
     """A word where the source has its opposite, among the same words."""
-    best, clearest = 0.0, ("", "")
+    best, reason = 0.0, ""
     given = [list(poles(pair.sentence)) for pair in pairs]
     for own in poles(pairs[0].claim):
-        same, other, word = 0.0, 0.0, ""
+        same, other, why = 0.0, 0.0, ""
+        said = pairs[0].claim.said(own.row)
         for pair, theirs, discount in zip(pairs, given, DISCOUNTS, strict=False):
             for pole in theirs:
                 if pole.line == own.line:
@@ -85,16 +86,19 @@ def _turned(pairs: Sequence[Alignment]) -> Objection | None:
                     if pole.sign == own.sign:
                         same = max(same, near)
                     elif near > other:
-                        other, word = near, pair.sentence.said(pole.row)
+                        denied = pole.denied != own.denied
+                        other, why = near, _one_side(said) if denied else _instead(said, pair.sentence.said(pole.row))
         if other - same > best:
-            best, clearest = other - same, (pairs[0].claim.said(own.row), word)
+            best, reason = other - same, why
     strength = between(best, 0.2, 0.6)
-    return Objection("turned", strength, _instead(*clearest)) if strength else None
+    return Objection("turned", strength, reason) if strength else None
+
+
+def _one_side(said: str) -> str:
+    return f"“{said}” is denied either in the claim or in the source"
 
 
 def _instead(said: str, given: str) -> str:
-    if said.casefold() == given.casefold():
-        return f"what is said of “{said}” is denied on one side only"
     return f"the claim says “{said}” where the source says “{given}”"
 
 
@@ -250,7 +254,7 @@ def _replaced(pairs: Sequence[Alignment]) -> Objection | None:
             continue
         names = any(_is_name(claim, row) for row in new) and any(_is_name(sentence, row) for row in old)
         alike = float(pair.likeness[np.ix_(new, old)].max())
-        strength = 1.0 if names else between(max(pair.weights[new]) / HEAVIEST * (1 - alike), 0.5, 0.8)
+        strength = 1.0 if names else between(max(pair.weights[new]) / _HEAVIEST * (1 - alike), 0.5, 0.8)
         if (names, strength) > (name, best):
             best, clearest, name = strength, (claim.said(new[0]), sentence.said(old[0])), names
     return Objection("renamed" if name else "replaced", best, _instead(*clearest)) if best else None

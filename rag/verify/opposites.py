@@ -104,11 +104,12 @@ _POLES = _poles()
 
 @dataclass(frozen=True, slots=True)
 class Pole:
-    """A word of a text at one end (`sign`, 1 or -1, turned by a "not" before it) of what a line of opposites speaks of."""
+    """A word of a text at one end (`sign`, 1 or -1, turned where a "not" denies it) of what a line of opposites speaks of."""
 
     row: int
     line: int
     sign: int
+    denied: bool
 
 
 def negations(text: Words) -> list[int]:
@@ -127,8 +128,8 @@ def poles(text: Words) -> Iterator[Pole]:
     for row, own in enumerate(text.stems):
         if own in _POLES:
             before = [at for at in denying if 0 < row - at <= _REACH and text.clauses[at] == text.clauses[row]]
-            turn = -1 if len(before) % 2 else 1
-            yield from (Pole(row, line, sign * turn) for line, sign in _POLES[own])
+            denied = len(before) % 2 == 1
+            yield from (Pole(row, line, -sign if denied else sign, denied) for line, sign in _POLES[own])
 
 
 def sign_of(own: str) -> int:
