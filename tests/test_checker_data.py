@@ -10,7 +10,7 @@ from fakes import CRANE, MARMOT, PAPERS, ZEBRA, checker, embedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.checker import data, pretraining
+from eval.checker import data, objections, pretraining
 from eval.checker.data import Claim, Group, Label, Pair, Part, groups
 from eval.checker.export import least_share, low_rank
 from eval.checker.names import base_weights, bert_name, encoder_names
@@ -229,3 +229,34 @@ def test_the_least_share_that_is_precise():
     assert least_share(shares, right, 1.0) == 0.8
     assert least_share(shares, ~right, 0.9) == 1.0
     assert least_share(np.empty(0), np.empty(0, bool)) == 1.0
+
+
+def test_edits_are_sentences_of_the_other_version_and_their_true_counterparts(tmp_path):
+    twin = {
+        "id": "bio-1",
+        "a": "Owls sleep by day in old barns. Their young eat mice and voles all summer.",
+        "b": "Owls sleep by night in old barns. Their young eat mice and voles all summer.",
+        "claims": [],
+    }
+    path = tmp_path / "twins.jsonl"
+    path.write_text(json.dumps(twin))
+    made = list(objections.edits(path))
+    false = [(found.source, found.claim) for found in made if found.label is Label.NOT_SUPPORTED]
+    assert false == [  # and not the sentence that both have
+        (twin["b"], "Owls sleep by day in old barns."),
+        (twin["a"], "Owls sleep by night in old barns."),
+    ]
+    for found in made:
+        assert found.source in (twin["a"], twin["b"])
+        assert found.claim not in found.source
+        assert found.part is data.part_of_source("bio-1")
+        assert (found.kind == objections.REWORDED) == (found.label is Label.SUPPORTED)
+    assert made == list(objections.edits(path))
+
+
+def test_what_counts_against_a_claim_lies_between_nothing_and_all():
+    prepared = checker().prepare(MARMOT.abstract)
+    turned = objections.strengths(checker().read("Marmot decreases recall by 9.5 points over BM25.", prepared))
+    assert {"turned", "figure", "repeated", "number"} <= set(turned)
+    assert all(0 <= strength <= 1 for strength in turned.values())
+    assert not any(objections.strengths(checker().read("Painted horses bother no fly.", prepared)).values())

@@ -65,13 +65,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim as the network reads it: at most `LONGEST_CLAIM` word pieces, 9 features, and the untrained score."""
+    """A claim as the network reads it: at most `LONGEST_CLAIM` word pieces, 9 features, the untrained score, and what
+    objections take from its logit."""
 
     pieces: tuple[int, ...]
     features: tuple[float, ...]
     untrained: float
     label: Label
     kind: str
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def groups(pairs: Iterable[Pair], embedder: Embedder) -> list[Group]:
         reading = checker.read(pair.claim, prepared)
         pieces = tuple(embedder.token_ids(reading.claim)[:LONGEST_CLAIM])
         source = tuple(excerpt(sentences, reading.order)[:LONGEST_SOURCE])
-        claim = Claim(pieces, reading.features(), reading.untrained, pair.label, pair.kind)
+        claim = Claim(pieces, reading.features(), reading.untrained, pair.label, pair.kind, reading.penalty)
         found.setdefault((pair.set, pair.source_id, pair.part, source), []).append(claim)
     return [Group(*key, tuple(claims)) for key, claims in found.items()]
 
@@ -171,7 +173,7 @@ def write_groups(path: Path, made: Iterable[Group]) -> None:
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
         for group in made:
-            claims = [[c.pieces, c.features, c.untrained, c.label.value, c.kind] for c in group.claims]
+            claims = [[c.pieces, c.features, c.untrained, c.label.value, c.kind, c.penalty] for c in group.claims]
             row = [group.set, group.source_id, group.part.value, group.pieces, claims]
             file.write(json.dumps(row) + "\n")
     part.replace(path)
@@ -183,8 +185,8 @@ def read_groups(path: Path) -> list[Group]:
     with path.open(encoding="utf-8") as lines:
         for name, source_id, part, pieces, claims in map(json.loads, lines):
             read = [
-                Claim(tuple(ids), tuple(features), untrained, Label(label), kind)
-                for ids, features, untrained, label, kind in claims
+                Claim(tuple(ids), tuple(features), untrained, Label(label), kind, penalty)
+                for ids, features, untrained, label, kind, penalty in claims
             ]
             found.append(Group(name, source_id, Part(part), tuple(pieces), tuple(read)))
     return found

@@ -112,6 +112,7 @@ def read(rows: Sequence[Judged], calibration: Calibration) -> tuple[Floats, Floa
             row.logits,
             SLOPE * row.claim.untrained + OFFSET,
             [bool(rule) for rule in row.claim.features[5:]],
+            row.claim.penalty,
             calibration,
         )
         for row in rows

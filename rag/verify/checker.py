@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,10 @@ from rag.index.lexical import words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
-from rag.verify import edits
-from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
-from rag.verify.network import Calibration, Memory, SupportNetwork
-from rag.verify.prepared import LONGEST_SOURCE, Prepared, nearest, prepare
-from rag.verify.quantities import NUMBER, missing_numbers, numbers, other_unit
+from rag.verify.network import Calibration, SupportNetwork
+from rag.verify.prepared import LONGEST_SOURCE, Prepared, prepare
+from rag.verify.reading import Reading, Said, read, reason
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -35,37 +33,6 @@ THRESHOLD = 0.5
 PENALTY = 0.45
 # Word pieces of the sentences that the network reads of a source too long for it.
 EXCERPT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A claim, repaired: its text, its vector, and the ids and vectors (word pieces x dimension) of its word pieces."""
-
-    text: str
-    vector: NDArray[np.float32]
-    ids: NDArray[np.int64]
-    tokens: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A claim beside a source: the views of it, what rules object, and the sentences nearest to it first.
-
-    `views` are the four of `rag.verify.features` and the share of the claim's numbers found; `objections` the reasons
-    of the four rules (turned, number, negation, name), empty where a rule has none.
-    """
-
-    claim: str
-    views: tuple[float, ...]
-    objections: tuple[str, ...]
-    order: tuple[int, ...]
-
-    def features(self) -> tuple[float, ...]:
-        return (*self.views, *(float(bool(reason)) for reason in self.objections))
-
-    @property
-    def untrained(self) -> float:
-        return sum(self.views[:4]) / 4 * (0.6 + 0.4 * self.views[4])
 
 
 class Checker:
@@ -108,7 +75,13 @@ class Checker:
     def prepare_all(self, sources: Sequence[str]) -> list[Prepared]:
         """As `prepare`, for several sources, which are encoded together."""
         made = prepare(sources, self._embedder)
-        return [replace(source, memory=self._memory(source)) for source in made] if self._network else made
+        if not self._network:
+            return made
+        pieces = [[self._network.pieces(sentence.text) for sentence in source.sentences] for source in made]
+        return [
+            replace(source, pieces=tuple(own), memory=self._network.read(_joined(own)) if _fits(own) else None)
+            for source, own in zip(made, pieces, strict=True)
+        ]
 
     def check_prepared(self, claim: str, source: Prepared) -> Check:
         """As `check`, for a source made ready by `prepare`."""
@@ -116,7 +89,7 @@ class Checker:
 
     def read(self, claim: str, source: Prepared) -> Reading:
         """What can be seen of a claim beside a source without the network."""
-        return self._read(self._said([claim])[claim], source)
+        return read(self._said([claim])[claim], source, self._embedder)
 
     def _said(self, claims: Sequence[str]) -> dict[str, Said]:
         """Each claim, as it reads once repaired, and encoded."""
@@ -124,22 +97,17 @@ class Checker:
         encoded = {
             row: (vector, *parts[0]) for row, vector, parts in self._embedder.embed_parts([[text] for text in read])
         }
-        return {claim: Said(read[row], *encoded[row]) for row, claim in enumerate(claims)}
-
-    def _memory(self, source: Prepared) -> Memory | None:
-        """What the network reads of a source, if that is the same for all claims."""
-        pieces = self._pieces(source)
-        return self._network.read(_joined(pieces)) if self._network and _fits(pieces) else None
-
-    def _pieces(self, source: Prepared) -> list[list[int]]:
-        return [self._network.pieces(sentence.text) for sentence in source.sentences] if self._network else []
+        return {
+            claim: Said(read[row], *encoded[row], self._embedder.token_offsets(read[row]))
+            for row, claim in enumerate(claims)
+        }
 
     def _weighed(self, claim: Said, source: Prepared) -> Check:
         """The verdict on what does not stand in the source word for word."""
         if not words(claim.text) or not source.sentences:
             why = "there is nothing to check" if source.sentences else "there is no source to check against"
             return Check(Verdict.UNCHECKED, 0.0, "", 0, 0, why)
-        reading = self._read(claim, source)
+        reading = read(claim, source, self._embedder)
         near = source.sentences[reading.order[0]]
         score, contradicted = self._judge(reading, source)
         quote, verdict = source.text[near.start : near.end], Verdict.UNSUPPORTED
@@ -147,67 +115,42 @@ class Checker:
             return Check(Verdict.SUPPORTED, score, quote, near.start, near.end, "")
         if contradicted:
             verdict = Verdict.CONTRADICTED
-        return Check(verdict, score, quote, near.start, near.end, _reason(reading, verdict))
-
-    def _read(self, claim: Said, source: Prepared) -> Reading:
-        said = claim.text
-        cosines = source.sentence_vectors @ claim.vector
-        stems = weighed_stems(said, self._embedder)
-        weights: dict[str, float] = {}
-        for stem, weight in stems:
-            weights[stem] = max(weight, weights.get(stem, 0.0))
-        order = nearest(said, source, cosines, weights)
-        sentences = [sentence.text for sentence in source.sentences]
-        absent = missing_numbers(said, sentences)
-        views = (
-            rouge_l_precision(words(said), source.words),
-            word_coverage(stems, source.stems),
-            token_similarity(self._embedder.informativeness(claim.ids), claim.tokens, source.tokens),
-            max(float(cosines.max()), 0.0),
-            _share(said, absent, source),
-        )
-        near = sentences[order[0]]
-        objections = (
-            edits.turned(said, sentences) or "",
-            _absent(absent, near) or other_unit(said, sentences) or "",
-            edits.one_sided_negation(said, near) or "",
-            _unnamed(edits.missing_names(said, " ".join(sentences))),
-        )
-        return Reading(said, views, objections, tuple(order))
+        return Check(verdict, score, quote, near.start, near.end, reason(reading, verdict))
 
     def _judge(self, reading: Reading, source: Prepared) -> tuple[float, bool]:
         """The probability that the claim is supported, and whether it is contradicted if not."""
         untrained = SLOPE * reading.untrained + OFFSET
         rules = [bool(reason) for reason in reading.objections]
         if self._network is None:
-            score = 1 / (1 + math.exp(-untrained))
+            score = 1 / (1 + math.exp(reading.penalty - untrained))
             return (score * PENALTY if any(rules) else score), rules[0]
-        memory = source.memory or self._network.read(excerpt(self._pieces(source), reading.order))
+        memory = source.memory or self._network.read(excerpt(source.pieces, reading.order))
         logits = self._network.logits(
             memory, self._network.pieces(reading.claim), np.array(reading.features(), np.float32)
         )
-        score, contradicted = ruled(logits, untrained, rules, self._network.calibration)
+        score, contradicted = ruled(logits, untrained, rules, reading.penalty, self._network.calibration)
         return score, contradicted >= self._network.calibration.contradicted
 
 
 def ruled(
-    logits: NDArray[np.float32], untrained: float, rules: Sequence[bool], calibration: Calibration
+    logits: NDArray[np.float32], untrained: float, rules: Sequence[bool], penalty: float, calibration: Calibration
 ) -> tuple[float, float]:
-    """The probabilities of supported and of contradicted, by network, untrained logit and the four rules together.
+    """The probabilities of supported and of contradicted, by network, untrained logit, the four rules and the penalty for
+    objections together.
 
-    Of what repeats the source nearly word for word the rules see more than the network. Of free paraphrases the one for
-    turned words is as often wrong as right, so the network must lean its way, and the last two say nothing.
+    What repeats the source nearly word for word with another number is never supported. Of free paraphrases the rule for
+    turned words is as often wrong as right, so to say "contradicted" the network must lean its way.
     """
-    score, contradicted = calibration.probabilities(logits, untrained)
+    score, contradicted = calibration.probabilities(logits, untrained, penalty)
     turned, number = rules[:2]
     near = untrained > 0
-    opposed = turned and (near or bool(logits[1] > logits[0]))
-    if opposed or number or (near and any(rules)):
+    if near and number:
         score *= PENALTY
+    opposed = turned and (near or bool(logits[1] > logits[0]))
     return score, 1.0 if opposed else contradicted
 
 
-def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
+def excerpt(sentences: Sequence[list[int]], order: tuple[int, ...]) -> list[int]:
     """The word pieces of a source, or of the sentences nearest to the claim, in their own order, where it is long."""
     if _fits(sentences):
         return _joined(sentences)
@@ -221,40 +164,13 @@ def excerpt(sentences: list[list[int]], order: tuple[int, ...]) -> list[int]:
     return _joined([sentences[row] for row in sorted(taken)])[:NETWORK_PIECES]
 
 
-def _fits(sentences: list[list[int]]) -> bool:
+def _fits(sentences: Sequence[list[int]]) -> bool:
     """Whether the network can read all of a source."""
     return sum(map(len, sentences)) <= NETWORK_PIECES
 
 
-def _joined(sentences: list[list[int]]) -> list[int]:
+def _joined(sentences: Sequence[list[int]]) -> list[int]:
     return [piece for sentence in sentences for piece in sentence]
-
-
-def _share(claim: str, absent: list[str], source: Prepared) -> float:
-    """The share of the claim's numbers, written in digits or words, that the source bears out."""
-    own = numbers(claim)
-    held = frozenset[float]().union(*(sentence.numbers for sentence in source.sentences))
-    lacking = own - held - numbers(" ".join(found for found in NUMBER.findall(claim) if found not in absent))
-    return 1 - len(lacking) / len(own) if own else 1.0
-
-
-def _absent(absent: list[str], near: str) -> str:
-    held = sorted(NUMBER.findall(near))
-    says = f"; the nearest sentence has {', '.join(held)}" if held else ""
-    return f"the number {', '.join(absent)} does not occur in the source{says}" if absent else ""
-
-
-def _unnamed(names: list[str]) -> str:
-    return f"the source does not mention {', '.join(names)}" if names else ""
-
-
-def _reason(reading: Reading, verdict: Verdict) -> str:
-    """What a rule can point at, or in general terms what is wrong."""
-    turned, *others = reading.objections
-    if verdict is Verdict.CONTRADICTED:
-        return turned or others[0] or others[1] or "the source says otherwise"
-    general = "the source does not say this, or not in words close enough to tell"
-    return next(filter(None, others), general)
 
 
 def _verbatim(claim: str, source: str) -> Check | None:

@@ -42,6 +42,9 @@ Memory = tuple[Array, ...]
 # for word, the untrained score counts in full (chosen with
 # development claims and the human-labelled sets in view: `eval/LOG.md`).
 SURE, PLAIN, VERBATIM = 1.0, 0.3, 2.0
+# Objections to a claim that repeats the source bring it no further down than this: what speaks of another paper ranks
+# below it.
+FLOOR = -2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,14 @@ class Calibration:
     bias: float
     contradicted: float
 
-    def probabilities(self, logits: Array, untrained: float) -> tuple[float, float]:
-        """Of supported, and of contradicted. `untrained` is the logit of the untrained score."""
+    def probabilities(self, logits: Array, untrained: float, penalty: float = 0.0) -> tuple[float, float]:
+        """Of supported, and of contradicted.
+
+        `untrained` is the logit of the untrained score, `penalty` what speaks against the claim, in units of `combined`.
+        """
         shares = np.exp(logits - logits.max())
-        score = self.slope * combined(logits, untrained) + self.bias
+        free = combined(logits, untrained)
+        score = self.slope * max(free - penalty, min(free, FLOOR)) + self.bias
         return 1 / (1 + math.exp(-score)), float(shares[1] / shares.sum())
 
 

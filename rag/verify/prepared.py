@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from rag.index.embed import Embedder, Vectors
 from rag.index.lexical import terms, words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
+from rag.verify.alignment import Words, cut
 from rag.verify.network import Memory
 from rag.verify.quantities import numbers
 
@@ -19,22 +21,31 @@ from rag.verify.quantities import numbers
 LONGEST_SOURCE = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sentence:
-    """One sentence of a source, `text[start:end]` of it, as it reads once repaired."""
+    """One sentence of a source, `text[start:end]` of it, as it reads once repaired; of its word pieces the half-open offsets
+    and the vectors (pieces x dimension)."""
 
     start: int
     end: int
     text: str
     stems: frozenset[str]
     numbers: frozenset[float]
+    offsets: list[tuple[int, int]]
+    tokens: Vectors
+
+    @cached_property
+    def words(self) -> Words:
+        """Its words, cut when first asked for: most claims need those of few sentences."""
+        return cut(self.text, self.offsets, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A source's words, sentences and vectors (sentences x dimension, word pieces x dimension).
 
-    `memory` is what the checker's network has read of it, where it has one and the source is not too long for it.
+    Where the checker has a network, `pieces` are each sentence's word pieces as it reads them, and `memory` what it has read
+    of the source, if that is not too long for it.
     """
 
     text: str
@@ -43,29 +54,32 @@ class Prepared:
     sentences: tuple[Sentence, ...]
     sentence_vectors: Vectors
     tokens: Vectors
+    pieces: tuple[list[int], ...] = ()
     memory: Memory | None = None
 
 
 def prepare(sources: Sequence[str], embedder: Embedder) -> list[Prepared]:
     """Read sources once, to check many claims against them; their sentences are encoded together."""
     stored = [source[:LONGEST_SOURCE] for source in sources]
-    sentences = [tuple(_sentence(text, start, end) for start, end in split_sentences(text)) for text in stored]
-    places = [(row, at) for row, own in enumerate(sentences) for at in range(len(own))]
-    vectors = [np.empty((len(own), embedder.dimension), np.float32) for own in sentences]
+    places = [(row, *span) for row, text in enumerate(stored) for span in split_sentences(text)]
+    read = [readable(stored[row][start:end]) for row, start, end in places]
+    encoded = {at: (vector, tokens) for at, vector, ((_, tokens),) in embedder.embed_parts([[text] for text in read])}
     nothing = np.empty((0, embedder.dimension), np.float32)
-    tokens = [[nothing] * max(len(own), 1) for own in sentences]
-    for place, vector, ((_, own),) in embedder.embed_parts([[sentences[row][at].text] for row, at in places]):
-        row, at = places[place]
-        vectors[row][at], tokens[row][at] = vector, own
-    return [
-        Prepared(text, tuple(words(said)), frozenset(terms(said)), own, vectors[row], np.concatenate(tokens[row]))
-        for row, (text, said, own) in enumerate(zip(stored, map(readable, stored), sentences, strict=True))
-    ]
+    made = []
+    for row, text in enumerate(stored):
+        own = [at for at, place in enumerate(places) if place[0] == row]
+        sentences = tuple(
+            _sentence(*places[at][1:], read[at], embedder.token_offsets(read[at]), encoded[at][1]) for at in own
+        )
+        vectors = np.array([encoded[at][0] for at in own], np.float32).reshape(-1, embedder.dimension)
+        tokens = np.concatenate([nothing, *(sentence.tokens for sentence in sentences)])
+        said = readable(text)
+        made.append(Prepared(text, tuple(words(said)), frozenset(terms(said)), sentences, vectors, tokens))
+    return made
 
 
-def _sentence(source: str, start: int, end: int) -> Sentence:
-    text = readable(source[start:end])
-    return Sentence(start, end, text, frozenset(terms(text)), numbers(text))
+def _sentence(start: int, end: int, text: str, offsets: list[tuple[int, int]], tokens: Vectors) -> Sentence:
+    return Sentence(start, end, text, frozenset(terms(text)), numbers(text), offsets, tokens)
 
 
 def nearest(claim: str, source: Prepared, cosines: NDArray[np.float32], weights: dict[str, float]) -> list[int]:

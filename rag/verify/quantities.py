@@ -57,7 +57,7 @@ _SEVERAL = 10  # numbers of one sentence among which one is looked for that foll
 
 def numbers(text: str) -> frozenset[float]:
     """The quantities in a text: digits (1,234 and 75.1 alike) and small numbers in words."""
-    found = {_value(match) for match in NUMBER.findall(text)}
+    found = {value_of(match) for match in NUMBER.findall(text)}
     found |= {float(UNITS[word]) for word in words(text) if word in UNITS}
     return frozenset(value for value in found if not math.isnan(value))
 
@@ -74,17 +74,19 @@ def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
     held = frozenset[float]().union(*given)
     found = []
     for match in NUMBER.finditer(claim):
-        values, unit = _values(claim, match), _unit(claim, match)
-        if not values or (values & held and not (unit == "per cent" and _told_otherwise(claim, values, sentences))):
-            continue
-        if values & held or not any(
-            _rounds(value, held, claim[: match.start()].casefold())
-            or any(
-                _follows(value, unit, own) or _is_share(value, unit, parts, own)
-                for own, parts in zip(given, shares, strict=True)
+        values, unit = _values(claim, match), unit_of(claim, match)
+        if values & held:
+            borne = not (unit == "per cent" and _told_otherwise(claim, values, sentences))
+        else:
+            borne = any(
+                _rounds(value, held, claim[: match.start()].casefold())
+                or any(
+                    _follows(value, unit, own) or _is_share(value, unit, parts, own)
+                    for own, parts in zip(given, shares, strict=True)
+                )
+                for value in values
             )
-            for value in values
-        ):
+        if values and not borne:
             found.append(match[0])
     return list(dict.fromkeys(found))
 
@@ -92,7 +94,7 @@ def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
 def _told_otherwise(claim: str, values: frozenset[float], sentences: Sequence[str]) -> bool:
     """Whether a share stands in the source in words only ("half" for 50 %), and a sentence that comes nearer to the claim
     has another share in figures."""
-    written = [frozenset(_value(found) for found in NUMBER.findall(sentence)) for sentence in sentences]
+    written = [frozenset(value_of(found) for found in NUMBER.findall(sentence)) for sentence in sentences]
     if any(values & own for own in written):
         return False
     wanted = set(terms(claim))
@@ -101,7 +103,7 @@ def _told_otherwise(claim: str, values: frozenset[float], sentences: Sequence[st
         shared = len(wanted & set(terms(sentence)))
         if values & (numbers(sentence) - own):
             worded = max(worded, shared)
-        if any(_unit(sentence, match) == "per cent" for match in NUMBER.finditer(sentence)):
+        if any(unit_of(sentence, match) == "per cent" for match in NUMBER.finditer(sentence)):
             figured = max(figured, shared)
     return figured > worded
 
@@ -111,16 +113,16 @@ def other_unit(claim: str, sentences: Sequence[str]) -> str | None:
     units: dict[float, set[str]] = {}
     for sentence in sentences:
         for match in NUMBER.finditer(sentence):
-            units.setdefault(_value(match[0]), set()).add(_unit(sentence, match))
+            units.setdefault(value_of(match[0]), set()).add(unit_of(sentence, match))
     for match in NUMBER.finditer(claim):
-        unit, known = _unit(claim, match), units.get(_value(match[0]), set())
+        unit, known = unit_of(claim, match), units.get(value_of(match[0]), set())
         if unit and known and not known & {unit, ""}:
             return f"the claim says “{match[0]} {unit}” where the source says “{match[0]} {min(known)}”"
     return None
 
 
-def _unit(text: str, match: re.Match[str]) -> str:
-    """Points, per cent, times, or nothing that is known."""
+def unit_of(text: str, match: re.Match[str]) -> str:
+    """What the figure of a match counts: points, per cent, times, or nothing that is known."""
     if _FACTOR.search(text[: match.start()]):
         return "times"
     return next((name for name, pattern in _UNITS if pattern.match(text, match.end())), "")
@@ -128,14 +130,21 @@ def _unit(text: str, match: re.Match[str]) -> str:
 
 def _shares(text: str) -> frozenset[float]:
     """The shares of a whole that a text names, as per cent: "40%", "a third", "two in five", "1/200"."""
-    found = {_value(match[0]) for match in NUMBER.finditer(text) if _unit(text, match) == "per cent"}
-    for count, part in _FRACTION.findall(text):
-        found.add(100 * _COUNTS[(count or "a").casefold()] / _PARTS[part.casefold()])
+    found = {value_of(match[0]) for match in NUMBER.finditer(text) if unit_of(text, match) == "per cent"}
+    found |= set(shares_in_words(text).values())
     for few, many, top, bottom in _ONE_IN.findall(text):
         above, below = (_COUNTS.get(word.casefold()) or int(word) for word in (few or top, many or bottom))
         if 0 < above < below:
             found.add(100 * above / below)
     return frozenset(found)
+
+
+def shares_in_words(text: str) -> dict[str, float]:
+    """The fractions of a whole that a text names, as written and as per cent: "a third", "two fifths"."""
+    return {
+        match[0]: 100 * _COUNTS[(match[1] or "a").casefold()] / _PARTS[match[2].casefold()]
+        for match in _FRACTION.finditer(text)
+    }
 
 
 def _is_share(value: float, unit: str, shares: Iterable[float], given: Iterable[float]) -> bool:
@@ -153,7 +162,7 @@ def _scaled(text: str) -> frozenset[float]:
 
 def _values(text: str, match: re.Match[str]) -> frozenset[float]:
     """What a figure may stand for: 3.2 million is 3.2 and 3,200,000."""
-    value, scale = _value(match[0]), _SCALE.match(text, match.end())
+    value, scale = value_of(match[0]), _SCALE.match(text, match.end())
     if math.isnan(value):
         return frozenset()
     return frozenset({value, round(value * 1_000.0**scale.lastindex, 6)} if scale and scale.lastindex else {value})
@@ -193,9 +202,10 @@ def _from_two(value: float, low: float, high: float) -> bool:
     return (ratio < 100 and abs(ratio - value) <= 0.03 * value) or any(abs(change - value) <= 0.6 for change in changes)
 
 
-def _value(written: str) -> float:
+def value_of(written: str) -> float:
+    """The value of a figure as written, without its sign; NaN where it has none ("1.2.3")."""
     grouped = re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", written)
     try:
         return abs(float(written.replace(",", "") if grouped else written.replace(",", ".")))
-    except ValueError:  # "1.2.3"
+    except ValueError:
         return math.nan

@@ -1,0 +1,116 @@
+"""Whose figure is it? Numbers of a claim, in digits or words, beside those that its source gives for the same thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rag.verify.alignment import Alignment, Words
+from rag.verify.quantities import NUMBER, UNITS, shares_in_words, unit_of, value_of
+
+_WORDED = UNITS | {
+    "single": 1, "sole": 1, "once": 1, "couple": 2, "pair": 2, "duo": 2, "twofold": 2, "trio": 3, "triple": 3, "tripled": 3,
+    "threefold": 3, "quadruple": 4, "quadrupled": 4, "fourfold": 4, "tenfold": 10, "dozen": 12,
+    "quarter": 25, "quarters": 75,
+}  # fmt: skip
+# Words on either side of a figure that tell what it is of, and what the same word right behind both adds.
+_NEAR, _SAME_HEAD = 5, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    row: int
+    value: float
+    unit: str
+    written: str
+
+
+def figure_objections(
+    pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[str]
+) -> Iterator[tuple[str, float, str]]:
+    """What speaks against the figures of a claim: kind, strength in (0, 1] and reason.
+
+    Kinds: "figure" (digits that are not the source's), "count" (a number word that is not), "owner" (the source's figure,
+    but of something else), "share" (a fraction that the source does not bear out). Arguments as for
+    `rag.verify.objections.objections`.
+    """
+    if wrong := _wrong_share(pairs[0].claim, source):
+        yield "share", 1.0, wrong
+    own = list(_figures(pairs[0].claim))
+    if not own:
+        return
+    given = [list(_figures(pair.sentence)) for pair in pairs]
+    held = {figure.value for sentence in source for figure in _figures(sentence)}
+    strongest: dict[str, tuple[float, str]] = {}
+    for figure in own:
+        same, other, instead, alike = _same_and_other(figure, pairs, given)
+        digits = figure.written[0].isdigit()
+        if figure.value in held:
+            if figure.written == "one":  # as often a pronoun
+                continue
+            kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.5)
+            reason = f"the source gives {instead} for this, and {figure.written} for something else"
+        elif not digits:
+            kind, strength = "count", other / 0.6 * (1.0 if alike else 0.5)
+            reason = f"“{figure.written}” is not the source's number" + (f"; it has {instead}" if instead else "")
+        elif figure.written in absent:
+            kind, strength = "figure", (0.3 + other) / 0.6
+            reason = f"the number {figure.written} does not occur in the source"
+        else:
+            continue
+        if strength > strongest.get(kind, (0.0, ""))[0]:
+            strongest[kind] = min(strength, 1.0), reason
+    yield from ((kind, *made) for kind, made in strongest.items())
+
+
+def _same_and_other(
+    figure: _Figure, pairs: Sequence[Alignment], given: Sequence[Sequence[_Figure]]
+) -> tuple[float, float, str, bool]:
+    """How far what the claim says of a figure is said of it in the source, how far of another, which, and whether the same
+    word follows on that."""
+    same, other, instead, alike = 0.0, 0.0, "", False
+    for pair, figures in zip(pairs, given, strict=True):
+        for theirs in figures:
+            near = pair.agreement(figure.row, theirs.row, _NEAR, _NEAR)
+            head = _head(pair.claim, figure.row)
+            of_same = bool(head) and head == _head(pair.sentence, theirs.row)
+            near += _SAME_HEAD * of_same
+            if math.isclose(theirs.value, figure.value):
+                same = max(same, near)
+            elif near > other and (theirs.unit == figure.unit or not (theirs.unit and figure.unit)):
+                other, instead, alike = near, theirs.written, of_same
+    return same, other, instead, alike
+
+
+def _head(text: Words, row: int) -> str:
+    return text.stems[row + 1] if row + 1 < len(text) and text.content[row + 1] else ""
+
+
+def _figures(text: Words) -> Iterator[_Figure]:
+    for match in NUMBER.finditer(text.text):
+        row, value = text.at(match.start()), value_of(match[0])
+        if row is not None and not math.isnan(value):
+            yield _Figure(row, value, unit_of(text.text, match), match[0])
+    for row, word in enumerate(text.words):
+        if word in _WORDED and (word != "one" or _counts(text, row)):
+            yield _Figure(row, float(_WORDED[word]), "", word)
+
+
+def _counts(text: Words, row: int) -> bool:
+    """Whether a "one" counts something: "one of", "one seed"."""
+    return row + 1 < len(text) and (text.words[row + 1] == "of" or bool(text.content[row + 1]))
+
+
+def _wrong_share(claim: Words, source: Sequence[Words]) -> str:
+    """A fraction told in words ("two thirds") to which no figure of the source comes near."""
+    told = shares_in_words(claim.text)
+    if not told:
+        return ""
+    known = [figure.value for sentence in source for figure in _figures(sentence)]
+    known += [share for sentence in source for share in shares_in_words(sentence.text).values()]
+    known += [100 - value for value in known if 0 < value < 100]
+    for written, share in told.items():
+        if not any(abs(share - value) <= max(3, 0.1 * share) for value in known):
+            return f"the share “{written}” is not the source's"
+    return ""
