@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rag.answer.models import open_model
 from rag.config import Settings, settings
 from rag.errors import ShelfMissing, WriterError
 from rag.index.shelf import Shelf
-from rag.ingest.pipeline import Progress, ingest
+from rag.ingest.pipeline import Progress, Store, ingest
 from rag.ingest.repair import readable
 from rag.llm_writer import Checked, LanguageModelWriter
 from rag.question import History, cleaned, to_filters, to_turns
@@ -112,15 +112,27 @@ class Assistant:
         page_year: int | None = None,
         limit: int | None = None,
         progress: Callable[[Progress], None] | None = None,
+        ray: str | None = None,
     ) -> IngestReport:
-        """Read files, folders, globs or what services find into the shelf; see `rag.ingest.pipeline.ingest`."""
+        """Read files, folders, globs or what services find into the shelf; see `rag.ingest.pipeline.ingest`.
+
+        With `ray`, a Ray cluster encodes the papers: `local`, `auto` or `HOST:PORT`; see `rag.index.ray_encoding`.
+        """
         with self._writing:
             if self._shelf is None:
                 self._shelf = Shelf(self.folder, self._config, create=True, embedding=self._embedding)
-            return ingest(
-                self._shelf, sources, format=format, page_year=page_year or self._config.page_year,
-                limit=limit, services={str(name): base for name, base in self._config.services.items()}, progress=progress,
-            )  # fmt: skip
+            with self._store(self._shelf, ray) as store:
+                return ingest(
+                    store, sources, format=format, page_year=page_year or self._config.page_year,
+                    limit=limit, services={str(name): base for name, base in self._config.services.items()}, progress=progress,
+                )  # fmt: skip
+
+    def _store(self, shelf: Shelf, ray: str | None) -> AbstractContextManager[Store]:
+        if ray is None:
+            return nullcontext(shelf)
+        from rag.index.ray_encoding import on_cluster
+
+        return on_cluster(shelf, self._config, ray)
 
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""

@@ -36,6 +36,7 @@ _ANSWER = "one answer instead (JSON of attest ask --json, or -): its text with i
 _PATHS = """files (gzip and zip too), folders, globs, - for standard input, or a service and a query: arxiv:"cat:cs.CL AND
 abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS; starter: are the papers that come along"""
 _FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar, huggingface or text"
+_RAY = "encode on a Ray cluster: auto or HOST:PORT (default: one of this machine's cores, ended afterwards)"
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
 (`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
+    ingest.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help=_RAY)
     search = command("search", _search, "ranked papers with the matching sentence")
     search.add_argument("words")
     search.add_argument("-k", type=int, default=10, help="how many papers (default 10)")
@@ -165,6 +167,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
             page_year=arguments.page_year,
             limit=arguments.limit,
             progress=progress,
+            ray=arguments.ray,
         )
     for item in report.rejected:
         print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)

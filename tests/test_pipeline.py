@@ -272,6 +272,7 @@ class Fake:
             raise self.fail
         self.held |= {paper.id: paper for paper in (*papers, *unchanged_text)}
 
+    def finish(self) -> None: ...
     def refresh(self) -> None: ...
 
     def reject(self, rejected: Sequence[Rejected]) -> None:

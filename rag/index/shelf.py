@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag.errors import ShelfError, ShelfMissing
 from rag.index.embed import Embedder
-from rag.index.ledger import EVERYTHING, EncodedPaper, EncodedPassage, Ledger
+from rag.index.encoding import PaperEncoder
+from rag.index.ledger import EVERYTHING, EncodedPaper, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.passages import open_encoder
-from rag.index.reading import read_abstract
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
-from rag.index.tokens import learn_projection, pack, stop_ids
+from rag.index.tokens import learn_projection, stop_ids
 from rag.index.vectors import Vectors, VectorStore, is_fault
 from rag.index.waiting import waiting
-from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
 from rag.types import Paper, Rejected
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 # How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
 NORMALISER = "2"
 BATCH = 2_000  # passages that are handed from the ledger to Chroma at once
-PACKED = 128  # passages whose word-piece vectors are made small in one product
-T = TypeVar("T")
 
 
 class Shelf:
@@ -70,6 +67,7 @@ class Shelf:
             opened.callback(self.ledger.close)
             self.projection = self._projection()
             self.stop_ids = stop_ids(self.embedder)
+            self.paper_encoder = PaperEncoder(self.embedder, self.encoder, self.projection, self.stop_ids)
             self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
             opened.callback(self.vectors.close)
             self._follower = opened.enter_context(ThreadPoolExecutor(1))
@@ -115,7 +113,7 @@ class Shelf:
 
     def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
         """Store papers whose words are new or changed (cut and embedded), and ones whose metadata alone is."""
-        self.store(papers, self.encode(papers), unchanged_text)
+        self.store(papers, self.paper_encoder.encode(papers), unchanged_text)
 
     def store(
         self, papers: Sequence[Paper], encoded: Sequence[EncodedPaper], unchanged_text: Sequence[Paper] = ()
@@ -132,30 +130,15 @@ class Shelf:
         self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
         self._following = self._follower.submit(self._follow)
 
+    def finish(self) -> None:
+        """Store what is still under way: here, what Chroma has yet to follow."""
+        self._settle()
+
     def _settle(self) -> None:
         """Wait until Chroma has followed."""
         following, self._following = self._following, None
         if following:
             following.result()
-
-    def encode(self, papers: Sequence[Paper]) -> list[EncodedPaper]:
-        """Each paper read and cut into passages, and those through the encoder in one go."""
-        cuts = [cut(paper, self.embedder.count_tokens, PASSAGE_TOKENS) for paper in papers]
-        places = [(at, passage) for at, own in enumerate(cuts) for passage in own]
-        parts = [embedding_parts(papers[at], passage) for at, passage in places]
-        done: dict[int, EncodedPassage] = {}
-        for some in _portions(self.encoder.embed_parts([[text for _, text in own] for own in parts])):
-            texts = [
-                [(number, ids, vectors) for (number, _), (ids, vectors) in zip(parts[row], encoded, strict=True)]
-                for row, _, encoded in some
-            ]
-            packed = pack(texts, self.projection, self.stop_ids)
-            for (row, vector, _), tokens in zip(some, packed, strict=True):
-                done[row] = EncodedPassage(places[row][1], vector, tokens)
-        out: list[list[EncodedPassage]] = [[] for _ in papers]
-        for row, (at, _) in enumerate(places):
-            out[at].append(done[row])
-        return [EncodedPaper(read_abstract(paper.abstract), own) for paper, own in zip(papers, out, strict=True)]
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The nearest passages as (paper id, cosine), best first; a damaged index is rebuilt and asked again."""
@@ -232,17 +215,6 @@ class Shelf:
             if noted["identity"] == self.ledger.identity:
                 return int(noted["revision"])
         return EVERYTHING
-
-
-def _portions(encoded: Iterable[T]) -> Iterator[list[T]]:
-    held: list[T] = []
-    for item in encoded:
-        held.append(item)
-        if len(held) == PACKED:
-            yield held
-            held = []
-    if held:
-        yield held
 
 
 @contextlib.contextmanager
