@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rag import __version__, render
 from rag.errors import AttestError, IngestError, UsageError
-from rag.types import Evidence, IngestReport, Verdict
+from rag.types import Evidence, IngestReport, Rejected, Verdict
 from ui import options
 
 if TYPE_CHECKING:
@@ -88,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
+    watch = command("watch", _watch, "keep searches, and tell what is new since the last run")
+    watch.add_argument("action", choices=("add", "list", "run", "remove"), help="run: exit 3 when nothing is new")
+    watch.add_argument("sources", nargs="*", metavar="SOURCE", help="a service and a query, a file or a folder")
+    watch.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     search = command("search", _search, "ranked papers with the matching sentence")
     search.add_argument("words")
     search.add_argument("-k", type=int, default=10, help="how many papers (default 10)")
@@ -156,8 +160,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
     from rag.ingest.formats import KNOWN
 
-    if arguments.limit is not None and arguments.limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {arguments.limit}")
+    _check_limit(arguments)
     with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
         report = assistant.ingest(
             arguments.paths,
@@ -166,8 +169,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             progress=progress,
         )
-    for item in report.rejected:
-        print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
+    _tell_rejected(report.rejected)
     if report.omitted:
         print(f"... and {report.omitted:,} more", file=sys.stderr)
     print(summary(report, _folder(arguments)))
@@ -177,6 +179,16 @@ def _ingest(arguments: argparse.Namespace) -> int:
             hint=f"what is understood: {KNOWN}; without a file at hand: attest ingest starter:",
         )
     return 0
+
+
+def _check_limit(arguments: argparse.Namespace) -> None:
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {arguments.limit}")
+
+
+def _tell_rejected(rejected: Iterable[Rejected]) -> None:
+    for item in rejected:
+        print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
 
 
 def summary(report: IngestReport, folder: Path) -> str:
@@ -203,6 +215,38 @@ def _bar() -> Iterator[Callable[[Progress], None] | None]:
             bar.update(progress.done - bar.n)
 
         yield show
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from datetime import date
+
+    from rag import watch
+    from rag.assistant import Assistant
+    from rag.config import settings
+
+    folder = _folder(arguments)
+    _check_limit(arguments)
+    if bool(arguments.sources) != (arguments.action in ("add", "remove")):
+        raise UsageError(
+            "add and remove take sources, list and run none", hint="attest watch add SOURCE; attest watch run"
+        )
+    if arguments.action == "run":
+        with Assistant.open(folder) as assistant:
+            found = watch.run(assistant, date.today())
+        _tell_rejected(found.rejected)
+        print(f"{len(found.papers)} new: {found.digest}" if found.digest else "nothing new since the last run")
+        return 0 if found.papers else 1 if found.rejected else NOTHING
+    if arguments.action == "add":
+        watched = watch.add(folder, arguments.sources, arguments.limit, settings())
+    elif arguments.action == "remove":
+        watched = watch.remove(folder, arguments.sources, settings())
+    else:
+        watched = watch.read(folder)
+    for one in watched.searches:
+        print(f"{render.plain(one.source)}  (last run: {one.last or 'never'})")
+    if not watched.searches:
+        print("nothing is watched; add a search: attest watch add SOURCE")
+    return 0
 
 
 def _search(arguments: argparse.Namespace) -> int:
