@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rag import __version__, render
 from rag.errors import AttestError, IngestError, UsageError
@@ -36,6 +36,7 @@ _ANSWER = "one answer instead (JSON of attest ask --json, or -): its text with i
 _PATHS = """files (gzip and zip too), folders, globs, - for standard input, or a service and a query: arxiv:"cat:cs.CL AND
 abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS; starter: are the papers that come along"""
 _FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar, huggingface or text"
+_FIRST = 'First: attest ingest starter:   Then: attest ask "papers on linear attention"'
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
 (`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
@@ -49,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # argparse would take an option right after `eval` for one of its own.
     own = given[:1] if given[:1] == ["eval"] else given
-    arguments = _parser().parse_args(own)
+    parser = _parser()
+    if not own:
+        parser.print_help(sys.stderr)
+        return UsageError.exit_code
+    arguments = parser.parse_args(own)
     arguments.rest = given[len(own) :]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
@@ -67,12 +72,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and the command that helps, and no more: the whole usage hides it."""
+        self.exit(UsageError.exit_code, f"{self.prog}: {message}\n  see what it takes: {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="attest", description="Ask a shelf of paper abstracts; get cited, checked answers."
+    parser = _Parser(
+        prog="attest",
+        description="Ask a shelf of paper abstracts; get cited, checked answers.",
+        epilog=_FIRST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"attest {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], help: str, *, shelf: bool = True
@@ -121,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, meaning in _EXPORTS.items():
         kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=meaning)
     export.add_argument("--answer", type=Path, metavar="FILE", help=_ANSWER)
-    doctor = command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
+    doctor = command("doctor", _doctor, "what is installed and set, and what is missing")
     doctor.add_argument("--verify", action="store_true", help="hold every index against the ledger, and mend it")
     backup = command("backup", _backup, "copy the shelf into one file")
     backup.add_argument("file", type=Path, metavar="FILE.zip")
@@ -183,7 +197,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
 
 def _check_limit(arguments: argparse.Namespace) -> None:
     if arguments.limit is not None and arguments.limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {arguments.limit}")
+        raise UsageError(f"--limit must be at least 1, not {arguments.limit}", hint="leave it out for 100")
 
 
 def _tell_rejected(rejected: Iterable[Rejected]) -> None:
@@ -253,7 +267,7 @@ def _search(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
 
     if arguments.k < 1:
-        raise UsageError(f"-k must be at least 1, not {arguments.k}")
+        raise UsageError(f"-k must be at least 1, not {arguments.k}", hint="leave it out for 10")
     with Assistant.open(_folder(arguments)) as assistant:
         found: list[Evidence] = assistant.search(
             arguments.words, arguments.k, {"year": arguments.year} if arguments.year else None
@@ -340,7 +354,10 @@ def _text_of(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"{path} cannot be read: {why}", hint='make it: attest ask "..." --json > answer.json'
+        ) from error
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
