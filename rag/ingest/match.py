@@ -30,7 +30,7 @@ SHARED = 0.6
 # Titles that are kept as they are compared: a paper of a large block is met again and again.
 KEPT = 1_024
 # Two titles this far apart as they are written (0 to 100) are not read closer. It is quick, and few of a block are nearer.
-ROUGHLY = 70
+ROUGHLY = 80
 # Words shorter than this say little of what an abstract is about.
 WORD = re.compile(r"\w{4,}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\b[ivx]+\b")
@@ -106,9 +106,9 @@ def same(known: Paper, other: Paper) -> bool:
 
 def meet(title: str, other: str) -> bool:
     """Whether two titles may be one paper's: what else the records say has to decide."""
-    first, second = (_VERSION.sub("", one).casefold() for one in (title, other))
+    first, second = (_VERSION.sub("", one) if one.endswith((")", "]")) else one for one in (title, other))
     named = len(min(first, second, key=len)) <= LONGEST_HEAD and ":" in max(first, second, key=len)
-    if not named and not fuzz.ratio(first, second, score_cutoff=ROUGHLY):
+    if not named and not fuzz.ratio(first.casefold(), second.casefold(), score_cutoff=ROUGHLY):
         return False
     return squashed(title) == squashed(other) or alike(title, other)
 
