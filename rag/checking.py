@@ -74,14 +74,17 @@ def _text(draft: str) -> str:
         data = sys.stdin.buffer.read() if draft == "-" else Path(draft).read_bytes()
         text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8").read()
     except OSError as error:
-        raise UsageError(f"{_name(draft)} cannot be read: {error.strerror or error}") from error
+        raise UsageError(
+            f"{_name(draft)} cannot be read: {error.strerror or error}",
+            hint="give a Markdown, text or LaTeX file: attest check DRAFT.md",
+        ) from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UsageError(
             f"{_name(draft)} cannot be read: line {line} is not UTF-8", hint="save the draft as UTF-8"
         ) from error
     if not text.strip("\ufeff \t\r\n"):
-        raise UsageError(f"{_name(draft)} is empty")
+        raise UsageError(f"{_name(draft)} is empty", hint="write a sentence into it, and: attest check DRAFT.md")
     return f" {text[1:]}" if text.startswith("\ufeff") else text
 
 

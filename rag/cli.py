@@ -10,11 +10,11 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rag import __version__, render
 from rag.errors import AttestError, IngestError, UsageError
-from rag.types import Evidence, IngestReport, Verdict
+from rag.types import Evidence, IngestReport, Rejected, Verdict
 from ui import options
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _PATHS = """files (gzip and zip too), folders, globs, - for standard input, or a
 abs:attention", openalex:WORDS, s2:WORDS, hf:daily/2025-12-12, hf:search/WORDS; starter: are the papers that come along"""
 _FORMATS = "a format, where it is not recognised: daily-papers, jsonl, bibtex, ris, csv, arxiv-atom, arxiv-snapshot, openalex, semantic-scholar, huggingface or text"
 _RAY = "encode on a Ray cluster: auto or HOST:PORT (default: one of this machine's cores, ended afterwards)"
+_FIRST = 'First: attest ingest starter:   Then: attest ask "papers on linear attention"'
 _JSON = """\
 --json prints a list with one object a sentence: `sentence` (as checked, without citations), its place in the draft
 (`start` and `end`, half-open, in characters; `line`), `verdict`, `score`, `reason`, the `paper` (id, title) and its
@@ -50,7 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     # argparse would take an option right after `eval` for one of its own.
     own = given[:1] if given[:1] == ["eval"] else given
-    arguments = _parser().parse_args(own)
+    parser = _parser()
+    if not own:
+        parser.print_help(sys.stderr)
+        return UsageError.exit_code
+    arguments = parser.parse_args(own)
     arguments.rest = given[len(own) :]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
@@ -68,12 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and the command that helps, and no more: the whole usage hides it."""
+        self.exit(UsageError.exit_code, f"{self.prog}: {message}\n  see what it takes: {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="attest", description="Ask a shelf of paper abstracts; get cited, checked answers."
+    parser = _Parser(
+        prog="attest",
+        description="Ask a shelf of paper abstracts; get cited, checked answers.",
+        epilog=_FIRST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"attest {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], help: str, *, shelf: bool = True
@@ -90,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("--format", default="auto", metavar="FORMAT", help=_FORMATS)
     ingest.add_argument("--page-year", type=int, help="year of saved pages whose dates have none")
     ingest.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help=_RAY)
+    watch = command("watch", _watch, "keep searches, and tell what is new since the last run")
+    watch.add_argument("action", choices=("add", "list", "run", "remove"), help="run: exit 3 when nothing is new")
+    watch.add_argument("sources", nargs="*", metavar="SOURCE", help="a service and a query, a file or a folder")
+    watch.add_argument("--limit", type=int, metavar="N", help="papers at most of each service (default 100)")
     search = command("search", _search, "ranked papers with the matching sentence")
     search.add_argument("words")
     search.add_argument("-k", type=int, default=10, help="how many papers (default 10)")
@@ -119,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, meaning in _EXPORTS.items():
         kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=meaning)
     export.add_argument("--answer", type=Path, metavar="FILE", help=_ANSWER)
-    doctor = command("doctor", _doctor, "what is installed, which model and shelf are used, what is missing")
+    doctor = command("doctor", _doctor, "what is installed and set, and what is missing")
     doctor.add_argument("--verify", action="store_true", help="hold every index against the ledger, and mend it")
     backup = command("backup", _backup, "copy the shelf into one file")
     backup.add_argument("file", type=Path, metavar="FILE.zip")
@@ -158,8 +176,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
     from rag.ingest.formats import KNOWN
 
-    if arguments.limit is not None and arguments.limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {arguments.limit}")
+    _check_limit(arguments)
     with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
         report = assistant.ingest(
             arguments.paths,
@@ -169,8 +186,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
             progress=progress,
             ray=arguments.ray,
         )
-    for item in report.rejected:
-        print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
+    _tell_rejected(report.rejected)
     if report.omitted:
         print(f"... and {report.omitted:,} more", file=sys.stderr)
     print(summary(report, _folder(arguments)))
@@ -180,6 +196,16 @@ def _ingest(arguments: argparse.Namespace) -> int:
             hint=f"what is understood: {KNOWN}; without a file at hand: attest ingest starter:",
         )
     return 0
+
+
+def _check_limit(arguments: argparse.Namespace) -> None:
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {arguments.limit}", hint="leave it out for 100")
+
+
+def _tell_rejected(rejected: Iterable[Rejected]) -> None:
+    for item in rejected:
+        print(f"{item.file}{f':{item.line}' if item.line else ''}: {render.plain(item.reason)}", file=sys.stderr)
 
 
 def summary(report: IngestReport, folder: Path) -> str:
@@ -208,11 +234,43 @@ def _bar() -> Iterator[Callable[[Progress], None] | None]:
         yield show
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    from datetime import date
+
+    from rag import watch
+    from rag.assistant import Assistant
+    from rag.config import settings
+
+    folder = _folder(arguments)
+    _check_limit(arguments)
+    if bool(arguments.sources) != (arguments.action in ("add", "remove")):
+        raise UsageError(
+            "add and remove take sources, list and run none", hint="attest watch add SOURCE; attest watch run"
+        )
+    if arguments.action == "run":
+        with Assistant.open(folder) as assistant:
+            found = watch.run(assistant, date.today())
+        _tell_rejected(found.rejected)
+        print(f"{len(found.papers)} new: {found.digest}" if found.digest else "nothing new since the last run")
+        return 0 if found.papers else 1 if found.rejected else NOTHING
+    if arguments.action == "add":
+        watched = watch.add(folder, arguments.sources, arguments.limit, settings())
+    elif arguments.action == "remove":
+        watched = watch.remove(folder, arguments.sources, settings())
+    else:
+        watched = watch.read(folder)
+    for one in watched.searches:
+        print(f"{render.plain(one.source)}  (last run: {one.last or 'never'})")
+    if not watched.searches:
+        print("nothing is watched; add a search: attest watch add SOURCE")
+    return 0
+
+
 def _search(arguments: argparse.Namespace) -> int:
     from rag.assistant import Assistant
 
     if arguments.k < 1:
-        raise UsageError(f"-k must be at least 1, not {arguments.k}")
+        raise UsageError(f"-k must be at least 1, not {arguments.k}", hint="leave it out for 10")
     with Assistant.open(_folder(arguments)) as assistant:
         found: list[Evidence] = assistant.search(
             arguments.words, arguments.k, {"year": arguments.year} if arguments.year else None
@@ -299,7 +357,10 @@ def _text_of(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"{path} cannot be read: {why}", hint='make it: attest ask "..." --json > answer.json'
+        ) from error
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -33,7 +33,8 @@ class ShelfMissing(ShelfError):
     """There is no shelf at that path, or nothing on it."""
 
     def __init__(self, message: str, folder: object) -> None:
-        hint = f"fill it: attest ingest PAGES --shelf {folder}\n  or try the starter shelf: attest ingest starter: --shelf {folder}"
+        at = "" if str(folder) == "shelf" else f" --shelf {folder}"
+        hint = f"try the starter papers: attest ingest starter:{at}\n  or fill it with yours: attest ingest PAGES{at}"
         super().__init__(message, hint=hint)
 
 

@@ -140,7 +140,7 @@ def to_reading_list(papers: Iterable[Paper]) -> Iterator[str]:
     yield "# Reading list"
     for year in sorted(by_year, key=lambda year: -(year or 0)):
         yield f"\n## {year or 'Without a year'}\n"
-        yield from (f"- [ ] {_reference(paper)}" for paper in sorted(by_year[year], key=_newest_first))
+        yield from (f"- [ ] {reference(paper)}" for paper in sorted(by_year[year], key=_newest_first))
 
 
 def _newest_first(paper: Paper) -> tuple[int, str]:
@@ -153,11 +153,11 @@ def to_references(text: str, citations: Sequence[Citation]) -> Iterator[str]:
     if citations:
         yield "\n## References\n"
     for citation in citations:
-        yield f"{citation.number}. {_reference(citation.paper)}"
+        yield f"{citation.number}. {reference(citation.paper)}"
         yield f"   > {escaped(readable(citation.quote))}"
 
 
-def _reference(paper: Paper) -> str:
+def reference(paper: Paper) -> str:
     """Title (linked where an address is known), authors, date and identifiers on one line of Markdown."""
     title = escaped(readable(paper.title))
     link = paper.url or (f"https://arxiv.org/abs/{paper.arxiv_id}" if paper.arxiv_id else "")

@@ -18,7 +18,8 @@ ORDER = [
     {"rag.verify"},
     {"rag.question", "rag.llm_writer"},
     {"rag.assistant"},
-    {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings"},
+    {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings", "rag.topics"},
+    {"rag.watch"},
     {"rag.checking", "rag.cli", "app", "ui", "eval"},
 ]
 ROOMS = {

@@ -209,7 +209,7 @@ def test_an_answer_with_its_references():
     assert list(export.to_references(text, citations))[:3] == [
         "Owls \\*sleep\\* [1].",
         "\n## References\n",
-        f"1. {export._reference(OWLS)}",
+        f"1. {export.reference(OWLS)}",
     ]
     (gone,) = (export.to_citation(one, None) for _, one in stated)
     assert list(export.to_references(text, [gone]))[2:] == ["1. Owls. 2024.", "   > Owls sleep."]

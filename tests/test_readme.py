@@ -100,6 +100,8 @@ def commands(block):
 
 def run(words, model, capsys):
     """Run one command of a page and return what it prints."""
+    if words[0] == "docker":  # tests/test_container.py holds what they name
+        return ""
     if words[0] == "pip":
         extras = set(re.findall(r"\[([\w,]+)\]", " ".join(words)))
         known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -67,7 +67,9 @@ def add_user(path: Path, name: str, password: str) -> None:
     if not re.fullmatch(r"[\w.@-]{1,64}", name):
         raise UsageError(f"{name!r} is no user name", hint="letters, digits, and . @ - _")
     if len(password) < SHORTEST:
-        raise UsageError(f"the password is too short: at least {SHORTEST} characters")
+        raise UsageError(
+            f"the password is too short: at least {SHORTEST} characters", hint="give the same command again"
+        )
     salt = secrets.token_bytes(16)
     try:
         kept = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -77,7 +79,9 @@ def add_user(path: Path, name: str, password: str) -> None:
         lines.append(f"{name}:scrypt${salt.hex()}${_hash(password, salt).hex()}")
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror or error}", hint="choose another --auth-file"
+        ) from error
 
 
 def _hash(password: str, salt: bytes) -> bytes:

@@ -52,9 +52,9 @@ def ask_for_user(arguments: argparse.Namespace) -> None:
         UsageError: there is no --auth-file, or name or password will not do.
     """
     if not arguments.auth_file:
-        raise UsageError("--add-user needs --auth-file FILE")
+        raise UsageError("--add-user needs --auth-file FILE", hint="attest serve --auth-file users --add-user NAME")
     first = getpass.getpass(f"Password of {arguments.add_user}: ")
     if getpass.getpass("Once more: ") != first:
-        raise UsageError("the two passwords differ")
+        raise UsageError("the two passwords differ", hint="give the same command again")
     add_user(arguments.auth_file, arguments.add_user, first)
     print(f"{arguments.add_user} may log in (attest serve --auth-file {arguments.auth_file})")

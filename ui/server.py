@@ -56,6 +56,12 @@ def serve(assistant: Assistant, options: ServeOptions = ServeOptions()) -> None:
 def application(assistant: Assistant, options: ServeOptions, accounts: Accounts | None = None) -> FastAPI:
     """The page as an ASGI application, with everything that guards it."""
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @page.get("/health")
+    def health() -> dict[str, str | int]:
+        """For who watches over the server: the shelf is asked, and what is on it is not told."""
+        return {"status": "ok", "papers": assistant.shelf.ledger.count()[0]}
+
     add_tools(page, assistant, accounts)
     gr.mount_gradio_app(
         page,

@@ -47,7 +47,9 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
             parts.append("year IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(value)))
         elif field in ("year", "author_count", "comment_count") and not isinstance(value, int):
-            raise UsageError(f"filter {field} needs a whole number, not {value!r}")
+            raise UsageError(
+                f"filter {field} needs a whole number, not {value!r}", hint='such as {"year": {"gte": 2023}}'
+            )
         elif field == "organization":
             parts.append("instr(organization, ?)")
             values.append(str(value).casefold())

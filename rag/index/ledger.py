@@ -18,7 +18,7 @@ from rag.errors import ShelfIncompatible
 from rag.index.embed import BESIDE
 from rag.index.filters import FIELDS, where
 from rag.index.tokens import PaperTokens
-from rag.ingest.match import aliases, blocks, distinct_id, first_same
+from rag.ingest.match import aliases, blocks, distinct_id, first_same, meet
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage, Role, Sentence
 
@@ -49,7 +49,7 @@ CREATE TEMP TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
 """
 # Papers of a block that are compared; a block that holds more tells little.
-COMPARED = 100
+COMPARED = 2_000
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
 
@@ -262,8 +262,9 @@ class Ledger:
         yield from self.papers(list(ids)).values()
         found: dict[str, None] = {}
         for block in blocks(paper):
-            query = "SELECT p.id FROM blocks b JOIN papers p ON p.number = b.paper_number WHERE b.block = ? LIMIT ?"
-            found |= dict.fromkeys(row[0] for row in self._db.execute(query, (block, COMPARED)))
+            query = "SELECT p.id, p.title FROM blocks b JOIN papers p ON p.number = b.paper_number WHERE b.block = ? LIMIT ?"
+            rows = self._db.execute(query, (block, COMPARED))
+            found |= dict.fromkeys(key for key, title in rows if meet(paper.title, title))
         yield from self.papers([key for key in found if key not in ids]).values()
 
     def begin(self) -> None:

@@ -11,9 +11,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
+from functools import lru_cache
 
-from rapidfuzz.distance import OSA
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA, Levenshtein
 
 from rag.ingest.identifiers import identifiers, without_version
 from rag.ingest.repair import readable
@@ -26,6 +27,10 @@ LONG, ABOUT = 48, 4
 LONGEST_HEAD = 40
 # Abstracts that share this much of the shorter one's words are of one paper; those of two share a quarter at most.
 SHARED = 0.6
+# Titles that are kept as they are compared: a paper of a large block is met again and again.
+KEPT = 1_024
+# Two titles this far apart as they are written (0 to 100) are not read closer. It is quick, and few of a block are nearer.
+ROUGHLY = 80
 # Words shorter than this say little of what an abstract is about.
 WORD = re.compile(r"\w{4,}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\b[ivx]+\b")
@@ -36,13 +41,19 @@ _VERSION = re.compile(
 
 def aliases(paper: Paper) -> list[str]:
     """What else identifies a paper: DOI, and arXiv id without its version."""
-    arxiv_id, doi = identifiers(paper.doi or "")
-    if paper.doi and not (arxiv_id or doi):
-        doi = paper.doi.casefold().removeprefix("https://doi.org/")
-    arxiv_id = without_version(paper.arxiv_id) if paper.arxiv_id else arxiv_id
-    return [*([f"doi:{doi}"] if doi else []), *([f"arxiv:{arxiv_id}"] if arxiv_id else [])]
+    return list(_aliases(paper.doi, paper.arxiv_id))
 
 
+@lru_cache(maxsize=KEPT)
+def _aliases(stated: str | None, number: str | None) -> tuple[str, ...]:
+    arxiv_id, doi = identifiers(stated or "")
+    if stated and not (arxiv_id or doi):
+        doi = stated.casefold().removeprefix("https://doi.org/")
+    arxiv_id = without_version(number) if number else arxiv_id
+    return (*([f"doi:{doi}"] if doi else []), *([f"arxiv:{arxiv_id}"] if arxiv_id else []))
+
+
+@lru_cache(maxsize=KEPT)
 def compared(title: str) -> str:
     """A title as titles are compared: repaired, folded, without punctuation."""
     return normalize_title(readable(title))
@@ -53,6 +64,7 @@ def same_numbers(first: str, second: str) -> bool:
     return _NUMBER.findall(first) == _NUMBER.findall(second)
 
 
+@lru_cache(maxsize=KEPT)
 def squashed(title: str) -> str:
     """A title as letters and digits without accents and version tag: `Pre-Training (v2)` to `pretraining`."""
     plain = unicodedata.normalize("NFKD", compared(_VERSION.sub("", title)))
@@ -92,6 +104,15 @@ def same(known: Paper, other: Paper) -> bool:
     return not (authors is False and abstracts is False)
 
 
+def meet(title: str, other: str) -> bool:
+    """Whether two titles may be one paper's: what else the records say has to decide."""
+    first, second = (_VERSION.sub("", one) if one.endswith((")", "]")) else one for one in (title, other))
+    named = len(min(first, second, key=len)) <= LONGEST_HEAD and ":" in max(first, second, key=len)
+    if not named and not fuzz.ratio(first.casefold(), second.casefold(), score_cutoff=ROUGHLY):
+        return False
+    return squashed(title) == squashed(other) or alike(title, other)
+
+
 def alike(title: str, other: str) -> bool:
     """Whether two titles differ in slips alone: a letter or two in a word, which begins as the other does; or whether one
     is the name before the other's colon."""
@@ -103,14 +124,28 @@ def alike(title: str, other: str) -> bool:
         if colon and len(squashed(head)) > 3 and squashed(head) == squashed(whole):
             return True
     words, others = first.split(), second.split()
-    for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
-        one, two = "".join(words[a:b]), "".join(others[c:d])
-        if kind == "equal" or one == two:
-            continue
+    for one, two in _differences(words, others):
         slips = OSA.distance(one, two)
         if not one or not two or one[0] != two[0] or slips > (2 if min(len(one), len(two)) > 8 else 1):
             return False
     return bool(words)
+
+
+def _differences(words: list[str], others: list[str]) -> Iterator[tuple[str, str]]:
+    """The runs of words in which two titles differ, each as letters, where these differ too (`pre training` is `pretraining`)."""
+    start, end = (0, 0), (0, 0)
+    steps = [step for step in Levenshtein.opcodes(words, others) if step.tag != "equal"]
+    for step in steps:
+        if (step.src_start, step.dest_start) != end:
+            yield from _unequal(words[start[0] : end[0]], others[start[1] : end[1]])
+            start = step.src_start, step.dest_start
+        end = step.src_end, step.dest_end
+    yield from _unequal(words[start[0] : end[0]], others[start[1] : end[1]])
+
+
+def _unequal(words: list[str], others: list[str]) -> Iterator[tuple[str, str]]:
+    if (one := "".join(words)) != (two := "".join(others)):
+        yield one, two
 
 
 def share_words(abstract: str, other: str) -> bool | None:

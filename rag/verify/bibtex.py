@@ -23,7 +23,8 @@ def read_bibliography(path: Path) -> tuple[Reference, ...]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        said = f"{path} cannot be read: {error.strerror or error}"
+        raise UsageError(said, hint="leave --bib out to take the .bib files beside the draft") from error
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise UsageError(
