@@ -185,7 +185,7 @@ def test_a_node_is_killed_and_the_shelf_is_that_of_one_machine(tmp_path, monkeyp
     lines = STARTER.read_text(encoding="utf-8").splitlines(keepends=True)[:240]
     source = tmp_path / "papers.jsonl"
     source.write_text("".join([*lines, *lines[:20]]), encoding="utf-8")
-    doomed = [node for node in cluster.list_all_nodes() if node is not cluster.head_node][0]
+    doomed = next(node for node in cluster.list_all_nodes() if node is not cluster.head_node)
     killed: list[int] = []
 
     def kill(progress: pipeline.Progress) -> None:
@@ -218,7 +218,7 @@ def test_a_machine_without_the_model_is_named(tmp_path, cluster):
         def gone(progress: pipeline.Progress) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
-        with pytest.raises(ModelError, match="no embedding model at .* a machine of the Ray cluster"):
+        with pytest.raises(ModelError, match=r"no embedding model at .* a machine of the Ray cluster"):
             assistant.ingest([source], progress=gone, ray=cluster.address)
         assert len(assistant.shelf.segments) == 1
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,8 @@ class Columns:
         Raises:
             OSError, ValueError: a file is missing, or they do not fit together.
         """
-        self.dimension = dimension
+        self._folder, self.dimension = folder, dimension
+        self._sizes = (4 * dimension, DIMENSION, 2, 4)  # bytes a row of each file has
         starts = np.fromfile(folder / "starts", np.int64).reshape(-1, 2)
         self._passages, self._tokens = np.ascontiguousarray(starts[:, 0]), np.ascontiguousarray(starts[:, 1])
         self._vectors: Vectors = mapped(folder / "vectors", np.float32, (-1, dimension))
@@ -72,14 +72,13 @@ class Columns:
             for own, kept in parts:
                 passages.append(np.diff(own._passages)[kept])
                 pieces.append(np.diff(own._tokens)[kept])
+                # Read, not looked at through the map: a map's pages would count as memory until they are needed elsewhere.
+                sources = [opened.enter_context((own._folder / name).open("rb")) for name in NAMES[:-1]]
                 for first, last in _stretches(kept):
-                    held = slice(own._passages[first], own._passages[last + 1])
-                    words = slice(own._tokens[first], own._tokens[last + 1])
-                    stretch: tuple[NDArray[Any], ...] = (
-                        own._vectors[held], own._small[words], own._sentences[words], own._ids[words],
-                    )  # fmt: skip
-                    for column, values in zip(columns, stretch, strict=True):
-                        values.tofile(column)
+                    ends = (own._passages[[first, last + 1]], *[own._tokens[[first, last + 1]]] * 3)
+                    for column, source, (begin, end), size in zip(columns, sources, ends, own._sizes, strict=True):
+                        source.seek(int(begin) * size)
+                        column.write(source.read(int(end - begin) * size))
             counted = [np.cumsum(np.concatenate(counts)) for counts in (passages, pieces)]
             np.stack(counted, axis=1).tofile(starts)
 
