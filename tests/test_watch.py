@@ -41,9 +41,7 @@ def test_what_is_new_is_told_once_and_by_topic(tmp_path):
     found = run(folder)
     assert [one.id for one in found.papers] == [ZEBRA.id, MARMOT.id, FLIES.id]
     text = found.digest.read_text(encoding="utf-8")
-    assert text.startswith(
-        "# New papers, 2026-01-02\n\n3 new on the shelf, from:\n\n- " + str(source).replace("_", "\\_")[:5]
-    )
+    assert text.startswith("# New papers, 2026-01-02\n\n3 new on the shelf, from:\n\n- ")
     (first, second) = re.findall(r"^## (.+) \((\d)\)$", text, re.MULTILINE)
     assert first[1] == "2"
     assert {"zebra", "stripes", "flies"} & set(first[0].split(", "))
