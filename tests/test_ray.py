@@ -18,6 +18,7 @@ from rag.config import Settings
 from rag.errors import IngestError, ModelError, UsageError
 from rag.index.ahead import Ahead
 from rag.index.embed import bundled_model_dir
+from rag.index.ray_encoding import on_cluster
 from rag.index.shelf import Shelf
 from rag.ingest import pipeline
 from rag.types import Paper
@@ -210,16 +211,14 @@ def test_a_node_is_killed_and_the_shelf_is_that_of_one_machine(tmp_path, monkeyp
 
 def test_a_machine_without_the_model_is_named(tmp_path, cluster):
     folder = shutil.copytree(bundled_model_dir(), tmp_path / "model")
-    source = write_jsonl(tmp_path / "papers.jsonl", records(MARMOT, CRANE))
+    source = tmp_path / "papers.jsonl"
     settings = Settings(embedding_model=str(folder))
     with open_shelf(tmp_path, [ZEBRA], settings) as assistant:
         write_jsonl(source, records(MARMOT, CRANE))
-
-        def gone(progress: pipeline.Progress) -> None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-        with pytest.raises(ModelError, match=r"no embedding model at .* a machine of the Ray cluster"):
-            assistant.ingest([source], progress=gone, ray=cluster.address)
+        with on_cluster(assistant.shelf, settings, cluster.address) as store:
+            shutil.rmtree(folder)  # as on a machine that never had it
+            with pytest.raises(ModelError, match=r"no embedding model at .* a machine of the Ray cluster"):
+                pipeline.ingest(store, [source])
         assert len(assistant.shelf.segments) == 1
 
 
