@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +38,7 @@ ADDRESS = re.compile(r"local|auto|[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 LOST = 10
 # Batches a core: one that it works on, one that waits for it.
 AHEAD = 2
+PATIENCE = 10  # seconds that the head of a cluster has to answer
 GOES_ON = "what was stored before is kept; give the same command again"
 
 
@@ -129,6 +131,8 @@ def on_cluster(shelf: Shelf, settings: Settings, address: str) -> Iterator[Ahead
 @contextlib.contextmanager
 def _connected(address: str, threads: int) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would send figures to its makers
+    if address == HERE:  # else Ray listens on the address that other machines see
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray warns of otherwise
     try:
         import ray
@@ -139,6 +143,9 @@ def _connected(address: str, threads: int) -> Iterator[None]:
         return
     here: dict[str, Any] = {"num_cpus": threads or None, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
+        if ":" in address:  # Ray itself tries for minutes
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **(here if address == HERE else {}))
     except Exception as error:  # whatever Ray raises
         hint = "start one with `ray start --head`, join it on each machine, this one included, with `ray start --address=HOST:PORT`, and give --ray that address or auto"
