@@ -18,9 +18,11 @@ class Txtai(System):
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._embeddings = Embeddings(path=minilm(), content=True, hybrid="--hybrid" in OPTIONS)
         if folder.exists():
+            self._embeddings = Embeddings()
             self._embeddings.load(self._folder)
+        else:
+            self._embeddings = Embeddings(path=minilm(), content=True, hybrid="--hybrid" in OPTIONS)
 
     def add(self, path: Path) -> None:
         self._embeddings.upsert(list(documents(path)))
