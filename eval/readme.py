@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from eval.bench.side_by_side import table as peers_table
 from eval.cases import DATASETS
 from eval.judges import agreement
 from eval.judges.checker import NAME
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SETTINGS = ROOT / "docs" / "settings.md"
 SUMMARY = ROOT / "eval" / "results" / "summary.json"
+SIDE_BY_SIDE = ROOT / "eval" / "results" / "side_by_side.json"
 QUESTION = "which papers compare hybrid linear attention ratios?"
 ROWS = {
     "list_f1": "list questions: F1 of the papers",
@@ -66,8 +68,13 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
+def side_by_side() -> str:
+    """The table of the committed comparison with other systems."""
+    return peers_table(json.loads(SIDE_BY_SIDE.read_text(encoding="utf-8")))
+
+
 BLOCKS = {
-    README: {"transcript": transcript, "results": results},
+    README: {"transcript": transcript, "results": results, "side by side": side_by_side},
     SETTINGS: {"settings": settings_table},
 }
 

@@ -28,6 +28,12 @@ ROOMS = {
     "rispy": {"rag/ingest/ris.py"},
     "yaml": {"rag/ingest/notes.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
+    **{name: {"eval/bench/peer_haystack.py"} for name in ("haystack", "haystack_integrations")},
+    **{
+        f"langchain_{name}": {"eval/bench/peer_langchain.py"}
+        for name in ("chroma", "core", "huggingface", "text_splitters")
+    },
+    "txtai": {"eval/bench/peer_txtai.py"},
     "onnx": {"rag/index/bert_onnx.py"},
     "onnxruntime": {"rag/index/embed.py", "rag/index/bert_onnx.py", "rag/verify/network.py"},
     "tokenizers": {"rag/index/embed.py", "rag/verify/network.py"},

@@ -20,9 +20,7 @@ class LangChain(System):
 
     def __init__(self, folder: Path) -> None:
         embeddings = HuggingFaceEmbeddings(model_name=minilm())
-        self._store = Chroma(
-            collection_name="quickstart", embedding_function=embeddings, persist_directory=str(folder)
-        )
+        self._store = Chroma(collection_name="quickstart", embedding_function=embeddings, persist_directory=str(folder))
         self._splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200, add_start_index=True)
 
     def add(self, path: Path) -> None:

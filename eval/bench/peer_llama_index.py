@@ -31,7 +31,7 @@ class LlamaIndex(System):
 
     def search(self, query: str, k: int) -> list[Found]:
         found = self._index.as_retriever(similarity_top_k=k).retrieve(query)
-        return [Found(item.node.ref_doc_id, item.get_content()) for item in found]
+        return [Found(item.node.ref_doc_id or "", item.get_content()) for item in found]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Attest and LlamaIndex + Chroma on the same abstracts and the same MiniLM, in the same run.
+"""Attest and its peers on the same abstracts with the same MiniLM, in the same run.
 
-    python -m eval.bench.side_by_side --peer-python PATH [--data corpus.jsonl] [--docs 1500] [--rounds 2] [--out FILE]
+    python -m eval.bench.side_by_side --peers PYTHON [--data corpus.jsonl] [--docs 1500] [--rounds 1] [--out FILE]
 
-Every figure comes from a fresh process, and the two take turns stage by stage, so that other work on the
-machine meets both. Absolute figures belong to the machine; the ratios are what to compare. See README.md.
+Every figure comes from a fresh process, and the sides take turns stage by stage, so that other work on the machine meets all
+of them. Absolute figures belong to the machine; compare sides within a run. A side that fails is left out, and said. What was
+measured is in FILE after every stage. See README.md.
 """
 
 from __future__ import annotations
@@ -11,66 +12,65 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
-import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.bench.inputs import Inputs, prepare
+from eval.metrics import ndcg
+
 ROOT = Path(__file__).resolve().parents[2]
-SEED_PAPERS = ROOT / "eval" / "datasets" / "papers.jsonl"
-QUERIES = 50
 COLD_STARTS = 3  # a round's figure is their median: one is too noisy
 # Other programs' work, in cores, above which a stage counts as disturbed: with one busy neighbour on two
-# cores the peer kept 0.3 of its ingest rate and Attest 0.5, so a busy machine flatters Attest.
+# cores a peer kept 0.3 of its ingest rate and Attest 0.5, so a busy machine flatters Attest.
 DISTURBED = 0.15
-PATIENCE = 180.0  # seconds to wait for a quiet moment before each stage
-TRIES = 3  # a disturbed stage is measured again; only the neighbours decide, never the figure
-# Key, name, and what the ratio ours / peer is to keep.
-MEASURES: tuple[tuple[str, str, str, float], ...] = (
-    ("ingest", "ingest, docs/s", ">=", 2.5),
-    ("cold", "cold start to first answer, s", "<=", 0.25),
-    ("p50", "warm query p50, ms", "", 0),
-    ("p95", "warm query p95, ms", "", 0),
-    ("memory", "peak memory of ingest, MB", "", 0),
-    ("disk", "disk, MB", "", 0),
-)
+PATIENCE = 10.0  # seconds to wait for a quiet moment before each stage
+# Key, and what it is; of the first and the last more is better.
+MEASURES = {
+    "ingest": "ingest, docs/s",
+    "cold": "cold start to first answer, s",
+    "p50": "query p50, ms",
+    "p95": "query p95, ms",
+    "memory": "peak memory of ingest, MB",
+    "disk": "disk, MB",
+    "ndcg": "nDCG@10",
+}
+PEERS = {
+    "LlamaIndex": ("peer_llama_index",),
+    "LangChain": ("peer_langchain",),
+    "Haystack": ("peer_haystack",),
+    "txtai": ("peer_txtai",),
+    "txtai hybrid": ("peer_txtai", "--hybrid"),
+}
 
 # Side, measure, rounds: the figure, and the cores that others used meanwhile.
 Figures = dict[str, dict[str, list[tuple[float, float]]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What both sides are given: one paper to warm up on, `count` to time, the queries, the question of the cold start."""
-
-    first: Path
-    docs: Path
-    count: int
-    queries: Path
-    question: str
+class Failed(Exception):
+    """A side's process ended with an error, or without what was asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two: its name, its worker's command, and the command that answers a question (the shelf and the question follow)."""
+    """One of them: its name, its worker's command and options, and the command that answers a question (the shelf and the question
+    follow)."""
 
     name: str
     worker: tuple[str, ...]
     asker: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
     def ingest(self, shelf: Path, inputs: Inputs) -> dict[str, float]:
         """Docs/s and peak memory of the ingest, and what the folder takes on disk when its process has ended."""
-        figures = _run(*self.worker, "ingest", str(shelf), str(inputs.first), str(inputs.docs))
-        if figures["stored"] != inputs.count:
-            raise SystemExit(f"{self.name} stored {figures['stored']} of {inputs.count} documents")
+        figures = _run(*self.worker, "ingest", str(shelf), str(inputs.first), str(inputs.docs), *self.options)
         # Blocks, not lengths: sparse and preallocated files count as what they occupy.
         occupied = sum(path.stat().st_blocks * 512 for path in shelf.rglob("*") if path.is_file())
         return {"ingest": inputs.count / figures["seconds"], "memory": figures["peak_mb"], "disk": occupied / 1e6}
@@ -80,32 +80,39 @@ class Side:
         seconds = []
         for _ in range(COLD_STARTS):
             start = time.perf_counter()
-            answer = _run(*self.asker, str(shelf), inputs.question)
+            answer = _run(*self.asker, str(shelf), inputs.question, *self.options)
             seconds.append(time.perf_counter() - start)
             if not (answer.get("citations") or answer.get("texts")):
-                raise SystemExit(f"{self.name} did not answer {inputs.question!r}")
+                raise Failed(f"no answer to {inputs.question!r}")
         return {"cold": statistics.median(seconds)}
 
     def warm(self, shelf: Path, inputs: Inputs) -> dict[str, float]:
-        """Median and 95th percentile of the queries of one process."""
-        times = _run(*self.worker, "queries", str(shelf), str(inputs.queries))["milliseconds"]
-        return {"p50": statistics.median(times), "p95": statistics.quantiles(times, n=20, method="inclusive")[18]}
+        """Median and 95th percentile of the queries of one process, and how good its rankings are."""
+        found = _run(*self.worker, "search", str(shelf), str(inputs.queries), *self.options)
+        times = found["milliseconds"]
+        graded = [
+            ndcg(titles, grades) for titles, grades in zip(found["titles"], inputs.relevant, strict=True) if grades
+        ]
+        return {
+            "p50": statistics.median(times),
+            "p95": statistics.quantiles(times, n=20, method="inclusive")[18],
+            **({"ndcg": statistics.fmean(graded)} if graded else {}),
+        }
 
 
 Stage = Callable[[Side, Path, Inputs], dict[str, float]]
 
 
-def sides(peer_python: str) -> tuple[Side, Side]:
-    """Attest and the peer."""
-    script = str(Path(__file__).with_name("peer_llama_index.py"))
-    return (
-        Side(
-            "Attest",
-            (sys.executable, "-m", "eval.bench.ours"),
-            (sys.executable, "-m", "rag", "ask", "--json", "--shelf"),
-        ),
-        Side("LlamaIndex", (peer_python, script), (peer_python, script, "ask")),
+def sides(peers: str) -> list[Side]:
+    """Attest, and the peers by the interpreter of their environment."""
+    own = Side(
+        "Attest", (sys.executable, "-m", "eval.bench.ours"), (sys.executable, "-m", "rag", "ask", "--json", "--shelf")
     )
+    others = []
+    for name, (module, *options) in PEERS.items():
+        worker = (peers, "-m", f"eval.bench.{module}")
+        others.append(Side(name, worker, (*worker, "ask"), tuple(options)))
+    return [own, *others]
 
 
 def _run(*command: str) -> dict[str, Any]:
@@ -120,9 +127,7 @@ def _run(*command: str) -> dict[str, Any]:
     env |= {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(
-            f"{' '.join(command)}\nended with status {done.returncode}: {(done.stderr or done.stdout)[-2000:]}"
-        )
+        raise Failed(f"{' '.join(command)} ended with status {done.returncode}: {(done.stderr or done.stdout)[-1000:]}")
     figures: dict[str, Any] = json.loads(
         done.stdout[done.stdout.index("{") :]
     )  # LlamaIndex says first that there is no LLM
@@ -157,143 +162,81 @@ class Others:
                 return
 
 
-def corpus(data: Path | None, count: int) -> list[tuple[str, str]]:
-    """`count` pairs of title and abstract, no two titles alike (to Attest they would be one paper)."""
-    pairs: dict[str, tuple[str, str]] = {}
-    given = ((record["title"].strip(), record["text"].strip()) for record in _records(data)) if data else _mixed(count)
-    for title, abstract in given:
-        if title and abstract:
-            title = f"{title} ({len(pairs)})" if _key(title) in pairs else title
-            pairs.setdefault(_key(title), (title, abstract))
-        if len(pairs) == count:
-            return list(pairs.values())
-    raise SystemExit(f"{data} has {len(pairs)} usable documents; {count} are needed (one is for warming up)")
-
-
-def _key(title: str) -> str:
-    return re.sub(r"[\W_]+", "", title.casefold())
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def _mixed(count: int) -> Iterator[tuple[str, str]]:
-    """Abstracts of real sentences, each from another paper: of true length and words, as many as wanted."""
-    rng = random.Random(0)
-    papers = _records(SEED_PAPERS)
-    sentences = [re.split(r"(?<=[.!?])\s+", paper["abstract"]) for paper in papers]
-    for number in range(count):
-        chosen = rng.sample(range(len(papers)), rng.randint(6, 9))
-        yield f"{papers[chosen[0]]['title']} ({number})", " ".join(rng.choice(sentences[row]) for row in chosen)
-
-
-def prepare(folder: Path, data: Path | None, count: int) -> Inputs:
-    """Write the files that both sides read."""
-    pairs = corpus(data, count + 1)
-    lines = [json.dumps({"title": title, "abstract": abstract}) + "\n" for title, abstract in pairs]
-    # The question is about a paper of the shelf: an abstention would be no answer to time.
-    question = f"What is known about {pairs[count // 2][0].rstrip(' .?!')}?"
-    inputs = Inputs(folder / "first.jsonl", folder / "docs.jsonl", count, folder / "queries.txt", question)
-    inputs.first.write_text(lines[0], encoding="utf-8")
-    inputs.docs.write_text("".join(lines[1:]), encoding="utf-8")
-    asked = [title for title, _ in pairs]
-    if data and (beside := data.with_name("queries.jsonl")).is_file():  # the collection's own
-        asked = [record["text"] for record in _records(beside)]
-    some = asked[:: max(1, len(asked) // QUERIES)][:QUERIES]
-    inputs.queries.write_text("\n".join(" ".join(query.split()) for query in some), encoding="utf-8")
-    return inputs
-
-
-def measure(pair: tuple[Side, Side], inputs: Inputs, rounds: int, folder: Path) -> Figures:
-    """The figures of every round."""
+def measure(
+    competing: Sequence[Side], inputs: Inputs, rounds: int, folder: Path, keep: Callable[[Figures], None]
+) -> Figures:
+    """The figures of every round; `keep` is given them after every stage."""
     # Once unmeasured: the encoder's one-time export, byte code, and the page cache.
     one = folder / "one.jsonl"
     one.write_text(inputs.docs.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
-    for side in pair:
-        side.ingest(folder / f"{side.name}-rehearsal", replace(inputs, docs=one, count=1))
-    figures: Figures = {side.name: {key: [] for key, *_ in MEASURES} for side in pair}
+    rehearsal = replace(inputs, docs=one, count=1)
+    able = [side for side in competing if _tried(Side.ingest, side, folder / f"{side.name}-rehearsal", rehearsal)]
+    figures: Figures = {side.name: {key: [] for key in MEASURES} for side in able}
     for number in range(rounds):
         for stage in (Side.ingest, Side.cold, Side.warm):
-            for side in pair if number % 2 == 0 else pair[::-1]:  # neither is always first
-                found, cores = _quietly(stage, side, folder / f"{side.name}-{number}", inputs)
+            for side in able if number % 2 == 0 else able[::-1]:  # none is always first
+                Others.wait()
+                others = Others()
+                found = _tried(stage, side, folder / f"{side.name}-{number}", inputs)
+                cores = others.cores()
                 for key, value in found.items():
                     figures[side.name][key].append((value, cores))
                 shown = ", ".join(f"{key} {value:.4g}" for key, value in found.items())
                 print(f"round {number + 1}: {side.name}: {shown} (others: {cores:.2f})", file=sys.stderr, flush=True)
+                keep(figures)
+        for side in able:
+            shutil.rmtree(folder / f"{side.name}-{number}", ignore_errors=True)
     return figures
 
 
-def _quietly(stage: Stage, side: Side, shelf: Path, inputs: Inputs) -> tuple[dict[str, float], float]:
-    """The stage's figures of the least disturbed try, and the cores that others used meanwhile."""
-    tries: list[tuple[dict[str, float], float]] = []
-    while len(tries) < TRIES and not (tries and tries[-1][1] < DISTURBED):
-        if stage is Side.ingest:
-            shutil.rmtree(shelf, ignore_errors=True)
-        Others.wait()
-        others = Others()
-        found = stage(side, shelf, inputs)
-        tries.append((found, others.cores()))
-    return min(tries, key=lambda one: one[1])
+def _tried(stage: Stage, side: Side, shelf: Path, inputs: Inputs) -> dict[str, float]:
+    """A stage's figures; none, and a word about it, where the side fails: the others go on."""
+    try:
+        return stage(side, shelf, inputs)
+    except (Failed, ValueError, KeyError) as error:
+        print(f"{side.name} fails: {error}", file=sys.stderr, flush=True)
+        return {}
 
 
-def table(figures: Figures) -> tuple[list[str], dict[str, float]]:
-    """The lines to print, of medians over the undisturbed rounds, and the ratio of each measure.
+def table(result: Mapping[str, Any]) -> str:
+    """Medians over the rounds in Markdown; in italics what was disturbed by other programs."""
+    figures: Figures = result["figures"]
+    lines = [f"| {result['docs']:,} abstracts | {' | '.join(figures)} |", "|---" * (len(figures) + 1) + "|"]
+    for key, name in MEASURES.items():
+        lines.append(f"| {name} | {' | '.join(_cell(side.get(key, [])) for side in figures.values())} |")
+    return "\n".join(lines)
 
-    Where a side has no such round, all rounds of both stand, and nothing is said about the target: a
-    quiet round of one beside a disturbed one of the other would flatter the first.
-    """
-    head = "".join(f"{name:>12}" for name in figures)
-    lines = [f"{'':31}{head}{'ours/peer':>11}   {'rounds apart':14}{'quiet rounds':14}target"]
-    ratios: dict[str, float] = {}
-    for key, name, bound, wanted in MEASURES:
-        rounds = [side[key] for side in figures.values()]
-        quiet = [[value for value, cores in side if cores < DISTURBED] for side in rounds]
-        used = quiet if all(quiet) else [[value for value, _ in side] for side in rounds]
-        mine, theirs = map(statistics.median, used)
-        ratio = ratios[key] = mine / theirs
-        met = "met" if (ratio >= wanted if bound == ">=" else ratio <= wanted) else "MISSED"
-        target = f"{bound} {wanted} {met if all(quiet) else 'undecided: disturbed'}" if bound else ""
-        apart = " / ".join(f"{100 * (max(some) / min(some) - 1):.0f} %" for some in used)
-        counts = " / ".join(str(len(some)) for some in quiet)
-        lines.append(f"{name:31}{mine:>12.4g}{theirs:>12.4g}{ratio:>11.3f}   {apart:14}{counts:14}{target}".rstrip())
-    return lines, ratios
+
+def _cell(rounds: Sequence[Sequence[float]]) -> str:
+    if not rounds:
+        return "failed"
+    middle = statistics.median(value for value, _ in rounds)
+    shown = f"{middle:,.0f}" if middle >= 100 else f"{middle:.3g}"
+    return shown if all(cores < DISTURBED for _, cores in rounds) else f"*{shown}*"
 
 
 def main() -> None:
     """Prepare, measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description="Attest beside LlamaIndex + Chroma: same abstracts, same encoder, same run"
-    )
-    parser.add_argument("--peer-python", required=True, help="interpreter of the peer's environment (see README.md)")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="corpus.jsonl in BEIR's form (_id, title, text); mixed from the seed papers when absent",
-    )
+    parser = argparse.ArgumentParser(description="Attest beside its peers: same abstracts, same encoder, same run")
+    parser.add_argument("--peers", required=True, help="interpreter of the peers' environment (make bench makes it)")
+    parser.add_argument("--data", type=Path, help="corpus.jsonl in BEIR's form, queries.jsonl and qrels.tsv beside it")
     parser.add_argument("--docs", type=int, default=1500, help="abstracts to store (default 1500)")
-    parser.add_argument("--rounds", type=int, default=2, help="times everything is measured (default 2)")
-    parser.add_argument("--out", type=Path, help="write all figures as JSON here")
+    parser.add_argument("--rounds", type=int, default=1, help="times everything is measured (default 1)")
+    parser.add_argument("--out", type=Path, default=Path("side_by_side.json"), help="all figures as JSON")
     args = parser.parse_args()
+    result: dict[str, Any] = {
+        "docs": args.docs,
+        "data": args.data.parent.name if args.data else "mixed",
+        "cores": os.cpu_count(),
+    }
+
+    def keep(figures: Figures) -> None:
+        args.out.write_text(json.dumps(result | {"figures": figures}, indent=1) + "\n", encoding="utf-8")
+
     with tempfile.TemporaryDirectory() as name:
         inputs = prepare(Path(name), args.data, args.docs)
-        figures = measure(sides(args.peer_python), inputs, args.rounds, Path(name))
-    lines, ratios = table(figures)
-    print(
-        f"{args.docs} abstracts of {args.data.parent.name if args.data else 'mixed sentences'}, {args.rounds} rounds, {os.cpu_count()} cores",
-        *lines,
-        sep="\n",
-    )
-    if args.out:
-        result = {
-            "docs": args.docs,
-            "data": args.data.parent.name if args.data else None,
-            "cores": os.cpu_count(),
-            "figures": figures,
-            "ratios": ratios,
-        }
-        args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        figures = measure(sides(args.peers), inputs, args.rounds, Path(name), keep)
+    print(table(result | {"figures": figures}))
 
 
 if __name__ == "__main__":
