@@ -1,6 +1,7 @@
 """What is generated in the documentation: `python -m eval.readme` (`--check` only compares).
 
-README's transcript and results table, made from a real run, and the table of the settings in docs/settings.md.
+README's transcript and results, made from a real run, its comparison with other systems, the settings in docs/settings.md and
+the measures of growth in docs/SCALE.md.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from eval.bench.side_by_side import table as peers_table
+from eval.bench import growth, side_by_side
 from eval.cases import DATASETS
 from eval.judges import agreement
 from eval.judges.checker import NAME
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SETTINGS = ROOT / "docs" / "settings.md"
 SUMMARY = ROOT / "eval" / "results" / "summary.json"
+SCALE = ROOT / "docs" / "SCALE.md"
+GROWTH = ROOT / "eval" / "results" / "growth.json"
 SIDE_BY_SIDE = ROOT / "eval" / "results" / "side_by_side.json"
 QUESTION = "which papers compare hybrid linear attention ratios?"
 ROWS = {
@@ -68,14 +71,20 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def side_by_side() -> str:
+def peers() -> str:
     """The table of the committed comparison with other systems."""
-    return peers_table(json.loads(SIDE_BY_SIDE.read_text(encoding="utf-8")))
+    return side_by_side.table(json.loads(SIDE_BY_SIDE.read_text(encoding="utf-8")))
+
+
+def grown() -> str:
+    """The table of the committed measures of growth."""
+    return growth.table(json.loads(GROWTH.read_text(encoding="utf-8")))
 
 
 BLOCKS = {
-    README: {"transcript": transcript, "results": results, "side by side": side_by_side},
+    README: {"transcript": transcript, "results": results, "side by side": peers},
     SETTINGS: {"settings": settings_table},
+    SCALE: {"growth": grown},
 }
 
 

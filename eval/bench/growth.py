@@ -6,8 +6,7 @@ Papers are mixed from the starter digests: each passage is one of theirs with ra
 grows as it does in real text (Heaps, 1978; rarity as Zipf's), and its vector lies between those of two real passages, which
 makes clusters as real vectors do. Every number gives one paper. The questions are those of the starter shelf, asked through `Assistant.search`: encoding,
 word index, vectors, late interaction and the best sentences. Every stage is a process of its own. Figures are added to
-FOLDER/growth.json, and shown in FOLDER/growth.md and FOLDER/growth-*.svg; a size whose shelf is there is measured again, not
-made again.
+FOLDER/growth.json, and drawn in FOLDER/growth-*.svg; a size whose shelf is there is measured again, not made again.
 """
 
 from __future__ import annotations
@@ -218,22 +217,23 @@ def main(argv: list[str] | None = None) -> int:
             ]
             own |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
             path.write_text(json.dumps(figures, indent=1))
-    _report(folder, figures)
-    print((folder / "growth.md").read_text(), end="")
+    _draw(folder, figures)
+    print(table(figures))
     return 0
 
 
-def _report(folder: Path, figures: dict[str, dict[str, Any]]) -> None:
-    """A table and curves of every size that was measured."""
+def table(figures: dict[str, dict[str, Any]]) -> str:
+    """Every size that was measured, in Markdown."""
     sizes = sorted(figures, key=int)
     lines = [f"| | {' | '.join(f'{int(size):,} passages' for size in sizes)} |", "|---" * (len(sizes) + 1) + "|"]
     for name, text in ROWS.items():
-        held = [figures[size].get(name) for size in sizes]
-        cells = [
-            " / ".join(map(_number, one)) if isinstance(one, list) else _number(one) if one else "" for one in held
-        ]
+        held = [figures[size].get(name, 0) for size in sizes]
+        cells = [" / ".join(map(_number, one)) if isinstance(one, list) else _number(one) for one in held]
         lines.append(f"| {text} | {' | '.join(cells)} |")
-    (folder / "growth.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines)
+
+
+def _draw(folder: Path, figures: dict[str, dict[str, Any]]) -> None:
     for kind, (names, label) in CURVES.items():
         curves = {name: _curve(figures, key, at) for name, (key, at) in names.items()}
         drawn = plots.growth(curves, "passages", label)
@@ -246,7 +246,7 @@ def _curve(figures: dict[str, dict[str, Any]], key: str, at: int | None) -> dict
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}" if value else ""
 
 
 if __name__ == "__main__":
