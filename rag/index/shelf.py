@@ -18,7 +18,8 @@ from rag.index.reading import read_abstract
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
 from rag.index.tokens import learn_projection, pack, stop_ids
-from rag.index.vectors import Vectors, VectorStore, is_fault
+from rag.index.vector_index import Vectors
+from rag.index.vectors import VectorStore, is_fault
 from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
 from rag.types import Paper, Rejected
 

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from rag.types import Paper, Passage
 
-# A revision before all others: what changed since then is all there is.
-EVERYTHING = -1
-
 Vectors = NDArray[np.float32]
 
 
@@ -27,7 +24,7 @@ class VectorIndex(Protocol):
     damaged: bool
 
     def noted(self, identity: str) -> int:
-        """The revision of the ledger with this identity that was followed; `EVERYTHING` where none was, or another ledger."""
+        """The revision of the ledger with this identity that was followed; `rag.index.ledger.EVERYTHING` where none was, or another ledger."""
         ...
 
     def note(self, identity: str, revision: int) -> None:

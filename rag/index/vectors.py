@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from rag.errors import AttestError, ShelfError
-from rag.index.vector_index import EVERYTHING, Vectors
+from rag.index.ledger import EVERYTHING
+from rag.index.vector_index import Vectors
 from rag.types import Paper, Passage
 
 COLLECTION = "passages"
@@ -228,7 +229,9 @@ def _passing(error: Exception) -> bool:
         return isinstance(error, InternalError | RateLimitError)
     if isinstance(error.__context__, httpx.HTTPStatusError):
         return error.__context__.response.status_code >= 500
-    refused = isinstance(error, ValueError) and "connect to" in str(error)  # which chromadb makes of a refused connection
+    refused = isinstance(error, ValueError) and "connect to" in str(
+        error
+    )  # which chromadb makes of a refused connection
     return refused or isinstance(error, httpx.TransportError)
 
 
