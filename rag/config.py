@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         True,
         description="store passage text in Chroma too, so that any Chroma client can read it (about 8 kB a passage)",
     )
+    vectors: str | None = Field(
+        None,
+        description="address of a Chroma server (http://HOST:PORT) that holds the passage vectors; they are in the shelf's folder when unset",
+    )
     lock_wait: float = Field(5.0, ge=0, description="seconds to wait for another process to let go of the shelf")
     page_year: int | None = Field(
         None, ge=1990, le=2100, description="year of saved pages whose dates have none; inferred when unset"

@@ -1,7 +1,6 @@
 """Papers encoded elsewhere, several batches at once: the shelf is that of one machine, whatever happens on the way."""
 
 import dataclasses
-import json
 import shutil
 import sqlite3
 import sys
@@ -20,6 +19,7 @@ from rag.index.ahead import Ahead
 from rag.index.embed import bundled_model_dir
 from rag.index.ray_encoding import on_cluster
 from rag.index.shelf import Shelf
+from rag.index.upkeep import verify
 from rag.ingest import pipeline
 from rag.types import Paper
 from tests.fakes import CRANE, MARMOT, STORK, ZEBRA, open_shelf, write_jsonl
@@ -235,4 +235,4 @@ def test_a_cluster_of_this_machines_own(tmp_path, capsys):
     assert "4 new" in capsys.readouterr().out
     assert main(["ingest", str(source), "--shelf", str(tmp_path / "one")]) == 0
     assert content(tmp_path / "ray") == content(tmp_path / "one")
-    assert json.loads((tmp_path / "ray" / "state.json").read_text())["revision"] > 0
+    assert verify(tmp_path / "ray", Settings()).stale == ()

@@ -63,11 +63,17 @@ def test_reopening_embeds_nothing(folder, monkeypatch):
         assert shelf.ledger.count() == (2, shelf.vectors.count())
 
 
+def noted(folder, metadata):
+    client = chromadb.PersistentClient(str(folder / "chroma"), settings=chromadb.Settings(anonymized_telemetry=False))
+    client.get_collection("passages", embedding_function=None).modify(metadata=metadata)
+    client.close()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         "no chroma", "broken chroma", "no segments", "a list that is none", "a file lost", "a file cut short", "words cut short",
-        "stale", "passage lost", "no state",
+        "stale", "passage lost", "ahead",
     ],
 )  # fmt: skip
 def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypatch):
@@ -89,7 +95,7 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
             with (folder / "segments" / "00000000" / "posting_rows").open("r+b") as column:
                 column.truncate(8)
         case "stale":
-            (folder / "state.json").write_text('{"revision": 0}')
+            noted(folder, {"ledger": "another", "revision": 9})
         case "passage lost":
             client = chromadb.PersistentClient(
                 str(folder / "chroma"), settings=chromadb.Settings(anonymized_telemetry=False)
@@ -97,8 +103,10 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
             found = client.get_collection("passages", embedding_function=None)
             found.delete(ids=found.get()["ids"][:1])
             client.close()
-        case "no state":
-            (folder / "state.json").unlink()
+        case "ahead":
+            with sqlite3.connect(folder / "ledger.sqlite") as database:
+                ((identity,),) = database.execute("SELECT value FROM meta WHERE key = 'identity'")
+            noted(folder, {"ledger": identity, "revision": 99})
     with Shelf(folder, SETTINGS) as shelf:
         assert nearest(shelf, "sorting integers") == PAPERS[0].id
         assert shelf.segments.scores(["quicksort"]).argmax() == shelf.segments.rows_of([PAPERS[0].id])[0]

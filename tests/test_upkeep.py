@@ -103,10 +103,10 @@ def test_faults_of_the_ledger_are_told_and_nothing_is_touched(folder, capsys):
     with sqlite3.connect(folder / "ledger.sqlite") as database:
         database.execute("UPDATE passages SET end = 100000 WHERE rowid = 1")
     database.close()
-    before = (folder / "state.json").read_bytes()
+    before = (folder / "segments" / "segments.json").read_bytes()
     health = verify(folder, SETTINGS)
     assert "1 passages do not fit" in health.faults[0]
-    assert (folder / "state.json").read_bytes() == before
+    assert (folder / "segments" / "segments.json").read_bytes() == before
     assert main(["doctor", "--verify", "--shelf", str(folder)]) == 1
     assert "attest restore" in capsys.readouterr().out
 

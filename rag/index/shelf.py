@@ -21,7 +21,8 @@ from rag.index.passages import open_encoder
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
 from rag.index.tokens import learn_projection, stop_ids
-from rag.index.vectors import Vectors, VectorStore, is_fault
+from rag.index.vector_index import Vectors
+from rag.index.vectors import is_fault, open_vectors
 from rag.index.waiting import waiting
 from rag.types import Paper, Rejected
 
@@ -49,6 +50,7 @@ class Shelf:
             ShelfLocked: another process has it.
             ShelfIncompatible: it was made by another model, dimension or newer format.
             ModelError: the embedding model is missing.
+            ShelfError: the server that the settings name for vectors does not answer.
         """
         self.folder = folder
         self.segments: Segments
@@ -68,11 +70,11 @@ class Shelf:
             self.projection = self._projection()
             self.stop_ids = stop_ids(self.embedder)
             self.paper_encoder = PaperEncoder(self.embedder, self.encoder, self.projection, self.stop_ids)
-            self.vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
+            self.vectors = open_vectors(folder, settings, self.ledger.identity)
             opened.callback(self.vectors.close)
             self._follower = opened.enter_context(ThreadPoolExecutor(1))
             self._following: Future[None] | None = None
-            self._followed = self._noted()
+            self._followed = self.vectors.noted(self.ledger.identity)
             self._store = SegmentStore(folder / "segments", self.encoder.dimension)
             self._synchronise()
             self._opened = opened.pop_all()
@@ -175,7 +177,8 @@ class Shelf:
             self._rebuild_vectors()
         if not self._store.open(self.ledger.identity):
             shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
-            (self.folder / "lexical.npz").unlink(missing_ok=True)
+            for name in ("lexical.npz", "state.json"):
+                (self.folder / name).unlink(missing_ok=True)
         self.segments = self._store.follow(self.ledger)
         if len(self.segments) != papers:
             self._store.clear()
@@ -196,25 +199,11 @@ class Shelf:
                 bar.update(len(held))
         self.vectors.damaged = False
         self._followed = revision
-        part = self._note.with_suffix(".part")
-        part.write_text(json.dumps({"identity": self.ledger.identity, "revision": revision}), encoding="utf-8")
-        part.replace(self._note)
+        self.vectors.note(self.ledger.identity, revision)
 
     def _rebuild_vectors(self) -> None:
         self._followed = EVERYTHING
         self._follow()
-
-    @property
-    def _note(self) -> Path:
-        """Tells the revision of the ledger that Chroma has followed."""
-        return self.folder / "state.json"
-
-    def _noted(self) -> int:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            noted = json.loads(self._note.read_text(encoding="utf-8"))
-            if noted["identity"] == self.ledger.identity:
-                return int(noted["revision"])
-        return EVERYTHING
 
 
 @contextlib.contextmanager

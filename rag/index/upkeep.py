@@ -18,7 +18,7 @@ from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.segment_store import SegmentStore
 from rag.index.shelf import BATCH, Shelf, open_ledger
-from rag.index.vectors import VectorStore
+from rag.index.vectors import open_vectors
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -52,8 +52,10 @@ def verify(folder: Path, settings: Settings) -> Health:
         faults = tuple(_faults(ledger))
         stale = () if faults else tuple(_stale(folder, ledger, settings))
         papers, passages = ledger.count()
+        identity = ledger.identity
     if stale:
-        (folder / "state.json").unlink(missing_ok=True)  # nothing is in step: opening makes all of it anew
+        with contextlib.closing(open_vectors(folder, settings, identity)) as vectors:
+            vectors.clear()  # nothing is in step: opening makes all of it anew
         shutil.rmtree(folder / "segments", ignore_errors=True)
         Shelf(folder, settings).close()
     return Health(papers, passages, stale, faults)
@@ -78,7 +80,7 @@ def _faults(ledger: Ledger) -> Iterator[str]:
 
 def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
     _, passages = ledger.count()
-    vectors = VectorStore(folder / "chroma", keep_text=settings.chroma_text)
+    vectors = open_vectors(folder, settings, ledger.identity)
     try:
         if vectors.damaged:
             yield "the vectors in Chroma could not be opened"

@@ -1,37 +1,126 @@
-"""Passage vectors in Chroma; the only module that knows chromadb."""
+"""Passage vectors in Chroma: a folder of this process's own, or a server that several share."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rag.errors import ShelfError
+from rag.errors import AttestError, ShelfError
+from rag.index.ledger import EVERYTHING
+from rag.index.vector_index import Vectors
 from rag.types import Paper, Passage
+
+if TYPE_CHECKING:
+    from rag.config import Settings
 
 COLLECTION = "passages"
 MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
+# A server's failures that pass (a restart, a read while it compacts): asked again after 0.2, 0.4, ... seconds.
+ATTEMPTS, PAUSE = 5, 0.2
 
-Vectors = NDArray[np.float32]
+T = TypeVar("T")
 
 
-class VectorStore:
-    """The collection of a shelf. Built and opened with our own vectors: Chroma never embeds.
+class Collection:
+    """A collection of passages. Built and opened with our own vectors: Chroma never embeds."""
+
+    damaged = False
+
+    def __init__(self, name: str, *, keep_text: bool) -> None:
+        self._name = name
+        self._keep_text = keep_text
+        self._client: Any = None
+        self._collection: Any = None
+
+    def _attach(self) -> None:
+        self._collection = self._client.get_or_create_collection(
+            self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        self._collection.count()
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        return call()
+
+    def noted(self, identity: str) -> int:
+        """The revision of this ledger that was followed, which the collection's metadata tell."""
+        found = self._ask(partial(self._client.get_collection, self._name, embedding_function=None)).metadata or {}
+        return int(found["revision"]) if found.get("ledger") == identity else EVERYTHING
+
+    def note(self, identity: str, revision: int) -> None:
+        """All that this ledger held at this revision is here."""
+        self._ask(partial(self._collection.modify, metadata={"ledger": identity, "revision": revision}))
+
+    def count(self) -> int:
+        """How many passages there are."""
+        return int(self._ask(self._collection.count))
+
+    def holds(self, ids: Sequence[str], vectors: Vectors) -> bool:
+        """Whether these passages are stored with these vectors."""
+        for start in range(0, len(ids), MAX_BATCH):
+            some = list(ids[start : start + MAX_BATCH])
+            found: Any = self._ask(partial(self._collection.get, ids=some, include=["embeddings"]))
+            rows = {key: row for row, key in enumerate(found["ids"])}
+            if len(rows) != len(some):
+                return False
+            stored = np.asarray(found["embeddings"], np.float32)[[rows[key] for key in some]]
+            if not np.allclose(stored, vectors[start : start + MAX_BATCH], atol=1e-5):
+                return False
+        return True
+
+    def upsert(self, passages: Sequence[tuple[Passage, Paper]], vectors: Vectors, texts: Sequence[str]) -> None:
+        """Store passages by their ids; ones that are there are replaced (`add` would ignore them)."""
+        for start in range(0, len(passages), MAX_BATCH):
+            some = passages[start : start + MAX_BATCH]
+            records: dict[str, Any] = {
+                "ids": [passage.id for passage, _ in some],
+                "embeddings": vectors[start : start + MAX_BATCH],
+                "metadatas": [_metadata(passage, paper) for passage, paper in some],
+                "documents": list(texts[start : start + MAX_BATCH]) if self._keep_text else None,
+            }
+            self._ask(partial(self._collection.upsert, **records))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Forget these passages; ones that are not there do not matter."""
+        for start in range(0, len(ids), MAX_BATCH):
+            self._ask(partial(self._collection.delete, ids=list(ids[start : start + MAX_BATCH])))
+
+    def query(self, vector: Vectors, limit: int, papers: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """The nearest passages, of these papers only where they are named, as (paper id, cosine), best first."""
+        where = None if papers is None else {"paper_id": {"$in": list(papers)}}
+        if papers is not None and not papers:  # Chroma refuses an empty list
+            return []
+        found: Any = self._ask(
+            partial(
+                self._collection.query,
+                query_embeddings=vector[None, :],
+                n_results=limit,
+                where=where,
+                include=["distances"],
+            )
+        )
+        return [
+            (key.partition(":")[0], 1.0 - float(distance))
+            for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
+
+
+class VectorStore(Collection):
+    """The collection of a folder, which belongs to one process; any Chroma client can read it.
 
     `damaged` tells that a folder was there and could not be opened; it was put away and an empty one made.
     """
 
     def __init__(self, folder: Path, *, keep_text: bool) -> None:
+        super().__init__(COLLECTION, keep_text=keep_text)
         self._folder = folder
-        self._keep_text = keep_text
-        self.damaged = False
-        self._client: Any = None
-        self._collection: Any = None
         try:
             self._open()
         except BaseException as error:
@@ -42,13 +131,9 @@ class VectorStore:
 
     def _open(self) -> None:
         import chromadb
-        from chromadb.config import Settings
 
-        self._client = chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
-        self._collection = self._client.get_or_create_collection(
-            COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-        )
-        self._collection.count()
+        self._client = chromadb.PersistentClient(str(self._folder), settings=_settings())
+        self._attach()
 
     def clear(self) -> None:
         """Throw everything away and begin with an empty collection (the ledger has it all)."""
@@ -73,40 +158,95 @@ class VectorStore:
 
             SharedSystemClient._identifier_to_system.pop(str(self._folder), None)
 
-    def count(self) -> int:
-        return int(self._collection.count())
 
-    def holds(self, ids: Sequence[str], vectors: Vectors) -> bool:
-        """Whether these passages are stored with these vectors."""
-        found: Any = self._collection.get(ids=list(ids), include=["embeddings"])
-        rows = {key: row for row, key in enumerate(found["ids"])}
-        if len(rows) != len(ids):
-            return False
-        stored = np.asarray(found["embeddings"], np.float32)[[rows[key] for key in ids]]
-        return bool(np.allclose(stored, vectors, atol=1e-5))
+class ServerVectors(Collection):
+    """A collection on a Chroma server (`chroma run`), one for each ledger.
 
-    def upsert(self, passages: Sequence[tuple[Passage, Paper]], vectors: Vectors, texts: Sequence[str]) -> None:
-        """Store passages by their ids; ones that are there are replaced (`add` would ignore them)."""
-        for start in range(0, len(passages), MAX_BATCH):
-            some = passages[start : start + MAX_BATCH]
-            self._collection.upsert(
-                ids=[passage.id for passage, _ in some],
-                embeddings=vectors[start : start + MAX_BATCH],
-                metadatas=[_metadata(passage, paper) for passage, paper in some],
-                documents=list(texts[start : start + MAX_BATCH]) if self._keep_text else None,
-            )
+    The server must be one that you run yourself, on a network that you trust: it asks for no password, and a client that opens
+    a collection obeys what the server says of it (CVE-2026-45829). What fails for a moment is asked again.
+    """
 
-    def delete(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), MAX_BATCH):
-            self._collection.delete(ids=list(ids[start : start + MAX_BATCH]))
+    def __init__(self, url: str, identity: str, *, keep_text: bool) -> None:
+        """Open, or create.
 
-    def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        """The nearest passages as (paper id, cosine), best first."""
-        found: Any = self._collection.query(query_embeddings=vector[None, :], n_results=limit, include=["distances"])
-        return [
-            (key.partition(":")[0], 1.0 - float(distance))
-            for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
-        ]
+        Raises:
+            ShelfError: the server does not answer, or the address is none.
+        """
+        super().__init__(f"{COLLECTION}-{identity}", keep_text=keep_text)
+        self._url = url
+        self._ask(self._open)
+
+    def _open(self) -> None:
+        import chromadb
+
+        address = urlsplit(self._url)
+        secure = address.scheme == "https"
+        port = address.port or (443 if secure else 8000)
+        self._client = chromadb.HttpClient(address.hostname or "", port, secure, settings=_settings())
+        self._attach()
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                return call()
+            except Exception as error:
+                if not _passing(error):
+                    raise
+                failed = error
+            if attempt < ATTEMPTS - 1:
+                time.sleep(PAUSE * 2**attempt)
+        raise ShelfError(
+            f"the Chroma server at {self._url} does not answer: {failed}",
+            hint="start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000), or set ATTEST_VECTORS to where it is; "
+            "it is filled from the ledger",
+        ) from failed
+
+    def clear(self) -> None:
+        """Throw the collection away and begin with an empty one."""
+        from chromadb.errors import NotFoundError
+
+        with contextlib.suppress(NotFoundError):
+            self._ask(partial(self._client.delete_collection, self._name))
+        self._ask(self._attach)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        if self._client is not None:
+            with contextlib.suppress(Exception):
+                self._client.close()
+            self._client = None
+
+
+def open_vectors(shelf: Path, settings: Settings, identity: str) -> VectorStore | ServerVectors:
+    """The passage vectors of the shelf in a folder whose ledger has this identity: where the settings say.
+
+    Raises:
+        ShelfError: the server that they name does not answer.
+    """
+    if settings.vectors:
+        return ServerVectors(settings.vectors, identity, keep_text=settings.chroma_text)
+    return VectorStore(shelf / "chroma", keep_text=settings.chroma_text)
+
+
+def _settings() -> Any:
+    from chromadb.config import Settings
+
+    return Settings(anonymized_telemetry=False)
+
+
+def _passing(error: Exception) -> bool:
+    """Whether a server's failure may be gone when it is asked again: no answer, or one that blames the server."""
+    import httpx
+    from chromadb.errors import ChromaError, InternalError, RateLimitError
+
+    if isinstance(error, ChromaError):
+        return isinstance(error, InternalError | RateLimitError)
+    if isinstance(error.__context__, httpx.HTTPStatusError):
+        return error.__context__.response.status_code >= 500
+    refused = isinstance(error, ValueError) and "connect to" in str(
+        error
+    )  # which chromadb makes of a refused connection
+    return refused or isinstance(error, httpx.TransportError)
 
 
 def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
@@ -122,4 +262,6 @@ def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
 
 def is_fault(error: BaseException) -> bool:
     """Damage shows as chromadb's own errors, SQLite's, or a panic of its Rust core (no `Exception`)."""
-    return not isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError | ImportError)
+    return not isinstance(
+        error, AttestError | KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError | ImportError
+    )
