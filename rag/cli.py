@@ -71,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `attest export | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a folder that this user may not look into, a disk that fails
+        print(f"attest: {error}\n  may you read and write there, and is there room?", file=sys.stderr)
+        return 1
 
 
 class _Parser(argparse.ArgumentParser):

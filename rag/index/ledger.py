@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.errors import ShelfIncompatible
+from rag.errors import ShelfError, ShelfIncompatible
 from rag.index.embed import BESIDE
 from rag.index.filters import FIELDS, where
 from rag.index.tokens import PaperTokens
@@ -53,6 +53,9 @@ COMPARED = 2_000
 # SQLite's own limit of variables in one statement is 32,766.
 VARIABLES = 10_000
 
+NO_ROOM = (
+    "is the disk full, or the folder read-only? What was stored is kept: the same command goes on once there is room"
+)
 # A revision before all others: what changed since then is all there is.
 EVERYTHING = -1
 
@@ -98,6 +101,7 @@ class Ledger:
         Raises:
             ShelfIncompatible: the ledger was made by another embedding model, dimension or normaliser,
                 by a newer format, or is no ledger.
+            ShelfError: it cannot be written.
         """
         self._path = path
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -108,6 +112,9 @@ class Ledger:
             self._db.executescript(SCHEMA)
             self._check(fingerprint)
             self._fill_blocks()
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise ShelfError(f"{path} cannot be used: {error}", hint=NO_ROOM) from error
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise ShelfIncompatible(
@@ -166,10 +173,11 @@ class Ledger:
         try:
             yield
             self._db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk ends it by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()

@@ -15,7 +15,7 @@ import numpy as np
 from rag.errors import ShelfError, ShelfMissing
 from rag.index.embed import Embedder
 from rag.index.encoding import PaperEncoder
-from rag.index.ledger import EVERYTHING, EncodedPaper, Ledger
+from rag.index.ledger import EVERYTHING, NO_ROOM, EncodedPaper, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.passages import open_encoder
 from rag.index.segment_store import SegmentStore
@@ -76,7 +76,8 @@ class Shelf:
             self._following: Future[None] | None = None
             self._followed = self.vectors.noted(self.ledger.identity)
             self._store = SegmentStore(folder / "segments", self.encoder.dimension)
-            self._synchronise()
+            with self._writing():
+                self._synchronise()
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Shelf:
@@ -128,13 +129,24 @@ class Shelf:
         Raises:
             Whatever kept Chroma from following when papers were last stored.
         """
-        self._settle()
-        self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
+        with self._writing():
+            self._settle()
+            self.ledger.put([*zip(papers, encoded, strict=True), *((paper, None) for paper in unchanged_text)])
         self._following = self._follower.submit(self._follow)
 
     def finish(self) -> None:
         """Store what is still under way: here, what Chroma has yet to follow."""
         self._settle()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What fails here is the disk, as whoever happened to write says it."""
+        try:
+            yield
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise ShelfError(f"the shelf at {self.folder} cannot be written: {error}", hint=NO_ROOM) from error
 
     def _settle(self) -> None:
         """Wait until Chroma has followed."""
@@ -155,9 +167,10 @@ class Shelf:
 
     def refresh(self) -> None:
         """Let searches see what was put."""
-        self._settle()
-        self._follow()
-        self.segments = self._store.follow(self.ledger)
+        with self._writing():
+            self._settle()
+            self._follow()
+            self.segments = self._store.follow(self.ledger)
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Keep rejected records for review, one JSON object a line."""
