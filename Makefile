@@ -77,13 +77,13 @@ $(PEERS)/installed: eval/bench/peers.txt
 	@touch $@
 
 .venv/tests-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,ray,eval,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,postgres,ray,eval,docs,dev]'
 	@touch $@
 
 # torch first and by its version: left to others' requirements, it brings gigabytes of CUDA along.
 .venv/models-installed: .venv/tests-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,ray,eval,hf,docs,dev]' accelerate
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui,mcp,llm,llama,postgres,ray,eval,hf,docs,dev]' accelerate
 	@touch $@
 
 clean:

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     vectors: str | None = Field(
         None,
-        description="address of a Chroma server (http://HOST:PORT) that holds the passage vectors; they are in the shelf's folder when unset",
+        description="address of a Chroma server (http://HOST:PORT) or of a PostgreSQL database with pgvector (postgresql://...) that holds the passage vectors; they are in the shelf's folder when unset",
     )
     lock_wait: float = Field(5.0, ge=0, description="seconds to wait for another process to let go of the shelf")
     page_year: int | None = Field(

