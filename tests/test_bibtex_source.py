@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingest import bibtex
+from rag.ingest.tex import detexed
 
 ZOTERO = r"""
 % exported by a reference manager
@@ -128,3 +129,7 @@ def test_any_text_is_read_to_its_end(text):
 )  # fmt: skip
 def test_looks_like(head, is_one):
     assert bibtex.looks_like(head) is is_one
+
+
+def test_a_brace_that_is_said_stays_and_one_that_is_meant_goes():
+    assert detexed(r"0\textbraceleft{}0 and \textbraceright {LLM}s") == "0{0 and }LLMs"

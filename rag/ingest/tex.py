@@ -37,9 +37,17 @@ def lettered(text: str) -> str:
     return ACCENT.sub(accented, text)
 
 
+# Braces that are said, not meant; kept apart while those that are meant fall out.
+_BRACE = re.compile(r"\\textbrace(left|right)(?:\{\}|\b\s*)")
+_KEPT = {"left": "\ue000", "right": "\ue001"}
+_BRACES = str.maketrans({"\ue000": "{", "\ue001": "}"})
+
+
 def detexed(text: str) -> str:
     r"""A BibTeX value or other short piece of LaTeX as a person would read it: `{\"U}ber {LLM}s` to `Über LLMs`."""
-    said = lettered(_STYLE.sub("", text))
+    said = _BRACE.sub(lambda found: _KEPT[found[1]], text)
+    said = lettered(_STYLE.sub("", said))
     said = _SIGN.sub(lambda found: SIGNS.get(found[1], found[0]), said)
     said = readable(said.replace("~", " ")).replace("---", "—").replace("--", "–")
-    return " ".join(re.sub(r"[{}]", "", said).split())
+    said = re.sub(r"[{}]", "", said).translate(_BRACES)
+    return " ".join(said.split())
