@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 
 # How texts are repaired and cut; a change of either changes vectors, so it is part of the fingerprint.
 NORMALISER = "2"
-BATCH = 2_000  # passages that are handed from the ledger to Chroma at once
+BATCH = 2_000  # passages that are handed from the ledger to the vector index at once
 
 
 class Shelf:
     """An open shelf; use it as a context manager, or call `close`.
 
-    The ledger is the record. Chroma and the segments (words and vectors in files) note up to which of its revisions they
-    have followed it, and take in what came after: when something is stored, and when a shelf is opened after a crash. They are
-    made anew from it when they are missing, of another ledger or damaged; nothing is embedded again.
+    The ledger is the record. The index of passage vectors (Chroma, or what the settings name) and the segments (words and
+    vectors in files) note up to which of its revisions they have followed it, and take in what came after: when something is
+    stored, and when a shelf is opened after a crash. They are made anew from it when they are missing, of another ledger or
+    damaged; nothing is embedded again.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, create: bool = False, embedding: Any | None = None) -> None:
@@ -87,7 +88,7 @@ class Shelf:
         self.close()
 
     def close(self) -> None:
-        with contextlib.suppress(Exception):  # what Chroma missed it takes in when the shelf is opened again
+        with contextlib.suppress(Exception):  # what the vector index missed it takes in when the shelf is opened again
             self._settle()
         self._opened.close()
 
@@ -123,11 +124,11 @@ class Shelf:
     ) -> None:
         """Store papers with what was made of their words, and ones whose metadata alone is new.
 
-        The ledger commits first; Chroma follows while the next papers are encoded. The segments are brought up to date by
-        `refresh`.
+        The ledger commits first; the vector index follows while the next papers are encoded. The segments are brought up to
+        date by `refresh`.
 
         Raises:
-            Whatever kept Chroma from following when papers were last stored.
+            ShelfError: the disk or a server failed, now or when papers were last stored.
         """
         with self._writing():
             self._settle()
@@ -135,7 +136,7 @@ class Shelf:
         self._following = self._follower.submit(self._follow)
 
     def finish(self) -> None:
-        """Store what is still under way: here, what Chroma has yet to follow."""
+        """Wait for what is still under way."""
         self._settle()
 
     @contextlib.contextmanager
@@ -149,7 +150,7 @@ class Shelf:
             raise ShelfError(f"the shelf at {self.folder} cannot be written: {error}", hint=NO_ROOM) from error
 
     def _settle(self) -> None:
-        """Wait until Chroma has followed."""
+        """Wait until the vector index has followed."""
         following, self._following = self._following, None
         if following:
             following.result()
@@ -181,7 +182,7 @@ class Shelf:
                     out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def _synchronise(self) -> None:
-        """Let Chroma and the segments take in what they missed, or make them anew."""
+        """Let the indexes take in what they missed, or make them anew."""
         if self.vectors.damaged or self._followed > self.ledger.revision:
             self._followed = EVERYTHING
         self._follow()
@@ -198,7 +199,7 @@ class Shelf:
             self.segments = self._store.follow(self.ledger)
 
     def _follow(self) -> None:
-        """Let Chroma take in what changed in the ledger since it last did."""
+        """Let the vector index take in what changed in the ledger since it last did."""
         revision = self.ledger.revision
         if self._followed == revision:
             return
