@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from rag.index import segment_store
 from rag.index.columns import NAMES as COLUMNS
-from rag.index.ledger import EncodedPaper, EncodedPassage, Ledger
+from rag.index.ledger import Ledger
 from rag.index.lexical import terms
 from rag.index.postings import NAMES as WORDS
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import K1, B, Segments
+from rag.index.stored import EncodedPaper, EncodedPassage
 from rag.index.tokens import DIMENSION, PaperTokens
 from rag.types import Paper, Passage, Role, Sentence
 

@@ -28,9 +28,10 @@ from eval import plots
 from eval.cases import DATASETS, read_cases
 from rag.assistant import Assistant
 from rag.config import Settings
-from rag.index.ledger import EVERYTHING, EncodedPaper, EncodedPassage
+from rag.index.ledger import EVERYTHING
 from rag.index.reading import read_abstract
 from rag.index.shelf import Shelf
+from rag.index.stored import EncodedPaper, EncodedPassage
 from rag.index.tokens import DIMENSION, PaperTokens
 from rag.ingest.pipeline import BATCH
 from rag.types import Organization, Paper, Passage

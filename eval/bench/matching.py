@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from rag.index.ledger import EncodedPaper, Ledger
+from rag.index.ledger import Ledger
+from rag.index.stored import EncodedPaper
 from rag.ingest.match import Index
 from rag.types import Paper, paper_id
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rag.index.ledger import EncodedPaper
 from rag.index.shelf import Shelf
+from rag.index.stored import EncodedPaper
 from rag.ingest.match import Index, distinct_id
 from rag.types import Paper, Rejected
 

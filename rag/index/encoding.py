@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.index.embed import Embedder, Vectors
-from rag.index.ledger import EncodedPaper, EncodedPassage
 from rag.index.passages import Encoder
 from rag.index.reading import read_abstract
+from rag.index.stored import EncodedPaper, EncodedPassage
 from rag.index.tokens import pack
 from rag.ingest.chunk import PASSAGE_TOKENS, cut, embedding_parts
 from rag.types import Paper

@@ -7,47 +7,20 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.errors import ShelfError, ShelfIncompatible
 from rag.index.embed import BESIDE
 from rag.index.filters import FIELDS, where
-from rag.index.tokens import PaperTokens
+from rag.index.schema import FORMAT, SCHEMA, TALLIES
+from rag.index.stored import EncodedPaper, EncodedPassage, StoredPaper, Vectors
 from rag.ingest.match import aliases, blocks, distinct_id, first_same, meet
 from rag.ingest.names import names
 from rag.types import Filters, Paper, Passage, Role, Sentence
 
-FORMAT = 4
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS papers (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, year INTEGER, date TEXT,
-    author_count INTEGER, organization TEXT, comment_count INTEGER, record TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS papers_changed ON papers (revision, number);
-CREATE INDEX IF NOT EXISTS papers_known_by ON papers (year, date, author_count, comment_count, organization, id);
-CREATE INDEX IF NOT EXISTS papers_of ON papers (organization);
-CREATE TABLE IF NOT EXISTS gone (passage_id TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS gone_at ON gone (revision);
-CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, paper_id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS names (name TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (name, paper_number)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS names_of ON names (paper_number);
-CREATE TABLE IF NOT EXISTS sentences (
-    paper_number INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, role TEXT NOT NULL,
-    words INTEGER NOT NULL, figure INTEGER NOT NULL, stems TEXT NOT NULL, PRIMARY KEY (paper_number, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS passages (
-    id TEXT PRIMARY KEY, paper_number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL,
-    tokens BLOB NOT NULL, token_sentences BLOB NOT NULL, token_ids BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS blocks (block TEXT NOT NULL, paper_number INTEGER NOT NULL, PRIMARY KEY (block, paper_number)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS blocks_of ON blocks (paper_number);
-CREATE TEMP TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS passages_of ON passages (paper_number);
-"""
 # Papers of a block that are compared; a block that holds more tells little.
 COMPARED = 2_000
 # SQLite's own limit of variables in one statement is 32,766.
@@ -58,38 +31,6 @@ NO_ROOM = (
 )
 # A revision before all others: what changed since then is all there is.
 EVERYTHING = -1
-
-Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPassage:
-    """A passage with what the encoder made of it: its vector, and the word-piece vectors that are kept."""
-
-    passage: Passage
-    vector: Vectors
-    tokens: PaperTokens
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPaper:
-    """What is made of a paper's words when it is stored: how its abstract reads, and its passages."""
-
-    sentences: Sequence[Sentence]
-    passages: Sequence[EncodedPassage]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPaper:
-    """What indexes are made of: when the paper was changed (revision and number), the stems of the abstract, and what the
-    encoder made of each passage, in order of the text: its vector, its word-piece vectors, the sentences those stand in, and
-    their ids."""
-
-    changed: tuple[int, int]
-    id: str
-    title: str
-    stems: list[str]
-    encoded: list[tuple[bytes, bytes, bytes, bytes]]
 
 
 class Ledger:
@@ -445,7 +386,7 @@ class Ledger:
     def tally(self, field: str) -> list[tuple[Any, int]]:
         """The values that `year`, `organization` (its name) or `page` (a file or address papers were read from) takes
         on the shelf, sorted, each with its number of papers."""
-        return [(row[0], int(row[1])) for row in self._db.execute(_TALLIES[field])]
+        return [(row[0], int(row[1])) for row in self._db.execute(TALLIES[field])]
 
     def listing(self, order: str, *, descending: bool = False, limit: int = 100, offset: int = 0) -> list[Paper]:
         """A stretch of the papers in the order of a metadata field or of their `title`; those without it come last."""
@@ -455,15 +396,6 @@ class Ledger:
             " LIMIT ? OFFSET ?"
         )
         return [_paper(row) for row in self._db.execute(query, (limit, offset))]
-
-
-_TALLIES = {
-    "year": "SELECT year, count(*) FROM papers WHERE year IS NOT NULL GROUP BY year ORDER BY year",
-    "organization": "SELECT json_extract(record, '$.organization.name') AS name, count(*) FROM papers"
-    " WHERE name IS NOT NULL GROUP BY name ORDER BY name COLLATE NOCASE",
-    "page": "SELECT json_extract(s.value, '$.file') AS file, count(DISTINCT p.number) FROM papers p,"
-    " json_each(p.record, '$.sources') s GROUP BY file ORDER BY file",
-}
 
 
 def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes, bytes]:

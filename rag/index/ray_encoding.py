@@ -27,8 +27,8 @@ from rag.errors import AttestError, IngestError, ModelError, UsageError
 from rag.index.ahead import Ahead
 from rag.index.embed import Embedder, Vectors, model_dir
 from rag.index.encoding import PaperEncoder
-from rag.index.ledger import EncodedPaper
 from rag.index.shelf import NORMALISER, Shelf
+from rag.index.stored import EncodedPaper
 from rag.types import Paper
 
 HERE = "local"  # in place of an address: a cluster of this machine's cores, for this ingest alone

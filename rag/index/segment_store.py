@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.index.columns import Columns
-from rag.index.ledger import EVERYTHING, Ledger, StoredPaper
+from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.postings import Postings
 from rag.index.segments import Segment, Segments
+from rag.index.stored import StoredPaper
 from rag.index.waiting import waiting
 
 FORMAT = 1

@@ -15,11 +15,12 @@ import numpy as np
 from rag.errors import ShelfError, ShelfMissing
 from rag.index.embed import Embedder
 from rag.index.encoding import PaperEncoder
-from rag.index.ledger import EVERYTHING, NO_ROOM, EncodedPaper, Ledger
+from rag.index.ledger import EVERYTHING, NO_ROOM, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.passages import open_encoder
 from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
+from rag.index.stored import EncodedPaper
 from rag.index.tokens import learn_projection, stop_ids
 from rag.index.vector_index import Vectors
 from rag.index.vectors import is_fault, open_vectors
