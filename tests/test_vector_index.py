@@ -163,6 +163,27 @@ def test_what_was_followed_is_noted_for_one_ledger(index):
     assert index.noted("mine") == 5
 
 
+def test_threads_may_search_while_another_stores(index):
+    vectors, failed = fill(index), []
+
+    def search(number: int) -> None:
+        try:
+            for _ in range(10):
+                assert index.query(vectors[number], 2)
+        except BaseException as error:
+            failed.append(error)
+
+    readers = [threading.Thread(target=search, args=(number,)) for number in range(8)]
+    for reader in readers:
+        reader.start()
+    for _ in range(5):
+        fill(index)
+    for reader in readers:
+        reader.join()
+    assert failed == []
+    assert index.count() == len(PAPERS)
+
+
 def test_cleared_it_is_as_new(index):
     vectors = fill(index)
     index.note("mine", 4)

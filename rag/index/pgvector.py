@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ class PostgresVectors:
         self._table = psycopg.sql.Identifier(f"passages_{identity}")
         self._keep_text = keep_text
         self._connection: Any = None
+        self._lock = threading.RLock()
         self._ask(lambda connection: connection.execute("SELECT 1"))
 
     def _open(self) -> Any:
@@ -63,9 +65,10 @@ class PostgresVectors:
         failed: BaseException | None = None
         for attempt in range(ATTEMPTS):
             try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = self._open()
-                return call(self._connection)
+                with self._lock:  # transactions of two threads on one connection would be one
+                    if self._connection is None or self._connection.closed:
+                        self._connection = self._open()
+                    return call(self._connection)
             except self._psycopg.OperationalError as error:
                 failed = error
                 self.close()

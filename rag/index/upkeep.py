@@ -83,7 +83,7 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
     vectors = open_vectors(folder, settings, ledger.identity)
     try:
         if vectors.damaged:
-            yield "the vectors in Chroma could not be opened"
+            yield "the vectors could not be opened"
         elif vectors.count() != passages:
             yield f"Chroma holds {vectors.count()} passages, the ledger {passages}"
         elif not all(
