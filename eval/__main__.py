@@ -7,14 +7,11 @@ import contextlib
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from eval import commands, manifest
 from eval.cases import DATASETS
-from eval.compare import compare
-from eval.judges import agreement
 from eval.judges.named import open_judge
 from eval.progress import progress_bar
 from eval.record import Record, Task
@@ -23,7 +20,7 @@ from eval.run import RunFolder, read_records, run
 from eval.suites import SUITES
 from eval.suites.answers import user_questions
 from eval.suites.options import Options
-from eval.summary import Figure, summarize, timings
+from eval.summary import Figure
 from eval.writing import show, write
 from rag.errors import AttestError, UsageError
 
@@ -104,15 +101,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         for name, suite in suites.items():
             with progress_bar(name) as progress:
                 records += run(suite(options), folder, arguments.jobs, progress)
-        report = Report(
-            made,
-            records,
-            summarize(records),
-            timings(records),
-            agreement.find(options.judged.name, options.judged.identity),
-        )
-        if others is not None:
-            report = replace(report, comparison=compare(records, others))
+        report = Report.of(made, records, others)
         if arguments.out:
             write(report, arguments.out)
         show(report)

@@ -13,7 +13,6 @@ from typing import Any
 
 from eval import exchange, feedback, manifest
 from eval.cases import read_lines
-from eval.compare import compare
 from eval.intervals import SEED
 from eval.judges import agreement
 from eval.judges.named import open_judge
@@ -22,7 +21,6 @@ from eval.report import Report
 from eval.run import RunFolder, read_manifest, read_records, run
 from eval.suites.grounding import grounding
 from eval.suites.options import Options
-from eval.summary import summarize, timings
 from eval.writing import show, write
 from rag.errors import UsageError
 
@@ -33,12 +31,8 @@ def report(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
     given = parser.parse_args(argv)
-    records, made = read_records(given.run), read_manifest(given.run)
-    judge = made["made_with"]["judge"]
-    found = Report(
-        made, records, summarize(records), timings(records), agreement.find(judge["name"], judge["identity"]),
-        compare(records, read_records(given.against)) if given.against else None,
-    )  # fmt: skip
+    others = read_records(given.against) if given.against else None
+    found = Report.of(read_manifest(given.run), read_records(given.run), others)
     write(found, given.run)
     show(found)
     return 0
@@ -67,8 +61,7 @@ def import_(argv: Sequence[str]) -> int:
     made = manifest.make([given.file.stem], options)
     with RunFolder(given.out, made) as folder, progress_bar(given.file.stem) as progress:
         records = list(run(exchange.imported(given.file, options.judged, given.limit), folder, 1, progress))
-        card = agreement.find(options.judged.name, options.judged.identity)
-        found = Report(made, records, summarize(records), timings(records), card)
+        found = Report.of(made, records)
         write(found, given.out)
         show(found)
     return 0

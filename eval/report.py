@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.compare import Comparison
+from eval.compare import Comparison, compare
 from eval.compare import table as comparison_table
 from eval.intervals import Estimate
-from eval.judges.agreement import Card
+from eval.judges.agreement import Card, find
 from eval.record import Record
 from eval.suites.health import ranked_values
-from eval.summary import Figure
+from eval.summary import Figure, summarize, timings
 
 CITATIONS = frozenset({"faithfulness", "citation_recall", "citation_precision", "citation_f1"})
 # What a judge gives. No one of them is told without how far the judge agrees with people.
@@ -34,6 +34,16 @@ class Report:
     timings: Mapping[str, Estimate]
     card: Card | None = None
     comparison: Comparison | None = None
+
+    @classmethod
+    def of(
+        cls, manifest: Mapping[str, Any], records: Sequence[Record], against: Sequence[Record] | None = None
+    ) -> Report:
+        """The report of a run's records, beside those of another run where there is one."""
+        judge = manifest["made_with"]["judge"]
+        card = find(judge["name"], judge["identity"])
+        comparison = None if against is None else compare(records, against)
+        return cls(manifest, records, summarize(records), timings(records), card, comparison)
 
     @property
     def title(self) -> str:

@@ -21,11 +21,9 @@ from rag.assistant import Assistant
 from rag.cli import main
 from rag.config import Settings
 from rag.errors import ShelfError
-from rag.index import pgvector
-from rag.index import vectors as chroma
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
-from rag.index.upkeep import Health, verify
+from rag.index.upkeep import verify
 from rag.index.vector_index import VectorIndex, Vectors
 from rag.index.vectors import ServerVectors, VectorStore
 from rag.types import Paper, Passage
@@ -199,7 +197,7 @@ def test_cleared_it_is_as_new(index):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(chroma, "PAUSE", 0.001)
+    monkeypatch.setattr("rag.index.server.PAUSE", 0.001)
 
 
 def test_a_server_that_is_down_is_named_with_what_to_do(quick):
@@ -312,20 +310,16 @@ def test_a_shelf_with_its_vectors_on_a_server(tmp_path, quick, monkeypatch, caps
     with chroma_server(tmp_path / "a new one", port), Assistant.open(folder, settings=settings) as assistant:
         assert assistant.shelf.vectors.count() == assistant.shelf.ledger.count()[1]  # filled from the ledger
         assert [item.paper.id for item in assistant.search(ZEBRA.title, 1)] == [ZEBRA.id]
-    assert verify_with(folder, settings, tmp_path / "a new one", port).stale == ()
+    with chroma_server(tmp_path / "a new one", port):
+        assert verify(folder, settings).stale == ()
 
 
 def vars_of(one: Paper) -> dict[str, str]:
     return {"title": one.title, "abstract": one.abstract}
 
 
-def verify_with(folder: Path, settings: Settings, server_folder: Path, port: int) -> Health:
-    with chroma_server(server_folder, port):
-        return verify(folder, settings)
-
-
 def test_a_shelf_with_its_vectors_in_postgresql(tmp_path, monkeypatch):
-    monkeypatch.setattr(pgvector, "PAUSE", 0.001)
+    monkeypatch.setattr("rag.index.server.PAUSE", 0.001)
     source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
     more = write_jsonl(tmp_path / "more.jsonl", [vars_of(ZEBRA)])
     shelf, port = tmp_path / "shelf", free_port()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -12,11 +11,10 @@ import numpy as np
 
 from rag.errors import ShelfError
 from rag.index.ledger import EVERYTHING
+from rag.index.server import ask
 from rag.index.vector_index import Vectors
 from rag.types import Paper, Passage
 
-# A server's failures that pass (a restart, a connection that broke): asked again after 0.2, 0.4, ... seconds.
-ATTEMPTS, PAUSE = 5, 0.2
 # Candidates the graph keeps while it is searched: at least pgvector's own 40, and no more than it allows.
 LEAST_EF, MOST_EF = 40, 1_000
 
@@ -62,22 +60,22 @@ class PostgresVectors:
         return connection
 
     def _ask(self, call: Callable[[Any], T]) -> T:
-        failed: BaseException | None = None
-        for attempt in range(ATTEMPTS):
-            try:
-                with self._lock:  # transactions of two threads on one connection would be one
+        def attempt() -> T:
+            with self._lock:  # transactions of two threads on one connection would be one
+                try:
                     if self._connection is None or self._connection.closed:
                         self._connection = self._open()
                     return call(self._connection)
-            except self._psycopg.OperationalError as error:
-                failed = error
-                self.close()
-            if attempt < ATTEMPTS - 1:
-                time.sleep(PAUSE * 2**attempt)
-        raise ShelfError(
-            f"the PostgreSQL server with the vectors does not answer: {failed}",
-            hint="start it, or set ATTEST_VECTORS to where it is; it is filled from the ledger",
-        ) from failed
+                except self._psycopg.OperationalError:
+                    self.close()
+                    raise
+
+        return ask(
+            attempt,
+            lambda error: isinstance(error, self._psycopg.OperationalError),
+            "the PostgreSQL server with the vectors",
+            "start it, or set ATTEST_VECTORS to where it is",
+        )
 
     def _run(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Rows of a statement in which `{table}` is that of the passages."""

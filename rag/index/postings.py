@@ -65,8 +65,8 @@ class Postings(Sequence[bytes]):
         """The terms that begin with this letter and have a length in this range."""
         begin = first.encode()
         low, high = bisect_left(self, begin), bisect_left(self, begin + b"\xff")  # no byte of UTF-8
-        long = np.flatnonzero(np.diff(self._ends[max(low - 1, 0) : high]) >= shortest) + max(low, 1)
-        found = (self[at].decode() for at in ([0, *long.tolist()] if low == 0 < high else long.tolist()))
+        sizes = np.diff(self._ends[low:high], prepend=self._ends[low - 1] if low else 0)
+        found = (self[at].decode() for at in (np.flatnonzero(sizes >= shortest) + low).tolist())
         return [term for term in found if shortest <= len(term) <= longest]
 
     @staticmethod

@@ -68,7 +68,7 @@ class SegmentStore:
         with waiting("words", "paper") as bar:
             while papers := ledger.changed(self._after, PORTION):
                 written = self._write(papers)
-                held = [(own, _joined(dead, own, papers)) for own, dead in self._segments]
+                held = [(own, _joined(dead, own, written)) for own, dead in self._segments]
                 self._segments = [*((own, dead) for own, dead in held if len(dead) < len(own)), (written, NONE)]
                 self._after = papers[-1].changed
                 self._list()
@@ -138,9 +138,9 @@ class SegmentStore:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _joined(dead: Rows, own: Segment, papers: Sequence[StoredPaper]) -> Rows:
-    """The dead rows of a segment, now that these papers stand in a later one."""
-    rows = own.rows_of(np.array([paper.id.encode() for paper in papers], dtype=bytes))
+def _joined(dead: Rows, own: Segment, later: Segment) -> Rows:
+    """The dead rows of a segment, now that there is a later one."""
+    rows = own.rows_of(later.ids)
     return np.union1d(dead, rows[rows >= 0]).astype(np.int32) if (rows >= 0).any() else dead
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from rag.errors import AttestError, ShelfError
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
+from rag.index.server import ask
 from rag.index.vector_index import VectorIndex, Vectors
 from rag.types import Paper, Passage
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 COLLECTION = "passages"
 MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
-# A server's failures that pass (a restart, a read while it compacts): asked again after 0.2, 0.4, ... seconds.
-ATTEMPTS, PAUSE = 5, 0.2
 
 T = TypeVar("T")
 
@@ -187,20 +185,10 @@ class ServerVectors(Collection):
         self._attach()
 
     def _ask(self, call: Callable[[], T]) -> T:
-        for attempt in range(ATTEMPTS):
-            try:
-                return call()
-            except Exception as error:
-                if not _passing(error):
-                    raise
-                failed = error
-            if attempt < ATTEMPTS - 1:
-                time.sleep(PAUSE * 2**attempt)
-        raise ShelfError(
-            f"the Chroma server at {self._url} does not answer: {failed}",
-            hint="start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000), or set ATTEST_VECTORS to where it is; "
-            "it is filled from the ledger",
-        ) from failed
+        start = "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000)"
+        return ask(
+            call, _passing, f"the Chroma server at {self._url}", f"{start}, or set ATTEST_VECTORS to where it is"
+        )
 
     def clear(self) -> None:
         """Throw the collection away and begin with an empty one."""
