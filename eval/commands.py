@@ -31,8 +31,8 @@ def report(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
     given = parser.parse_args(argv)
-    others = read_records(given.against) if given.against else None
-    found = Report.of(read_manifest(given.run), read_records(given.run), others)
+    records, made = read_records(given.run), read_manifest(given.run)
+    found = Report.of(made, records, read_records(given.against) if given.against else None)
     write(found, given.run)
     show(found)
     return 0
