@@ -18,6 +18,7 @@ from rag.config import Settings
 from rag.errors import ShelfError, UsageError
 from rag.export import reference
 from rag.index.lock import ShelfLock
+from rag.index.shelf import prepare
 from rag.ingest.files import STARTER, is_address, shown
 from rag.ingest.repair import readable
 from rag.render import escaped
@@ -117,11 +118,11 @@ def run(assistant: Assistant, today: date) -> Run:
         )
     if watched.told is None:
         there = (folder / "ledger.sqlite").is_file()
-        watched = _save(folder, replace(watched, told=_newest(assistant) if there else 0))
+        watched = _save(folder, replace(watched, told=assistant.shelf.ledger.newest() if there else 0))
     rejected: list[Rejected] = []
     for one in watched.searches:
         rejected += assistant.ingest([one.source], limit=one.limit).rejected
-    papers = tuple(paper for number, paper in assistant.shelf.ledger.all_papers() if number > (watched.told or 0))
+    papers = tuple(paper for _, paper in assistant.shelf.ledger.all_papers(watched.told or 0))
     digest = None
     if papers:
         # Named by what was told before: a run that is repeated after it was killed writes the same file.
@@ -154,10 +155,6 @@ def _telling(paper: Paper, assistant: Assistant) -> str:
     return paper.abstract[first.start : first.end] if first else ""
 
 
-def _newest(assistant: Assistant) -> int:
-    return max((number for number, _ in assistant.shelf.ledger.all_papers()), default=0)
-
-
 def _absolute(source: str) -> str:
     """A source as it is known wherever a run is started from."""
     if is_address(source):
@@ -179,10 +176,7 @@ def _absolute(source: str) -> str:
 @contextlib.contextmanager
 def _alone(folder: Path, settings: Settings) -> Iterator[None]:
     """While nobody else has the shelf."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ShelfError(f"no shelf can be made at {folder}: {error}", hint="give --shelf another folder") from error
+    prepare(folder, create=True)
     lock = ShelfLock(folder, settings.lock_wait)
     try:
         yield

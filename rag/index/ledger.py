@@ -236,9 +236,14 @@ class Ledger:
             found |= {paper.id: paper for paper in map(_paper, self._db.execute(query, some))}
         return {key: found[key] for key in ids if key in found}
 
-    def all_papers(self) -> Iterator[tuple[int, Paper]]:
-        """Every paper with its number, in order of arrival."""
-        for number, record in self._db.execute("SELECT number, record FROM papers ORDER BY number"):
+    def newest(self) -> int:
+        """The number of the paper that arrived last, 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM papers").fetchone()[0])
+
+    def all_papers(self, after: int = 0) -> Iterator[tuple[int, Paper]]:
+        """Every paper, or those that arrived after one of this number, with its number, in order of arrival."""
+        query = "SELECT number, record FROM papers WHERE number > ? ORDER BY number"
+        for number, record in self._db.execute(query, (after,)):
             yield number, _paper((record,))
 
     def titles(self, most: int = -1) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Shelf:
         """
         self.folder = folder
         self.segments: Segments
-        _prepare(folder, create)
+        prepare(folder, create)
         with contextlib.ExitStack() as opened:
             lock = ShelfLock(folder, settings.lock_wait)
             opened.callback(lock.release)
@@ -228,7 +228,7 @@ def open_ledger(folder: Path, settings: Settings) -> Iterator[Ledger]:
     Raises:
         ShelfMissing, ShelfLocked, ShelfIncompatible: as `Shelf`.
     """
-    _prepare(folder, create=False)
+    prepare(folder, create=False)
     with contextlib.ExitStack() as opened:
         opened.callback(ShelfLock(folder, settings.lock_wait).release)
         ledger = Ledger(folder / "ledger.sqlite", {})
@@ -236,7 +236,13 @@ def open_ledger(folder: Path, settings: Settings) -> Iterator[Ledger]:
         yield ledger
 
 
-def _prepare(folder: Path, create: bool) -> None:
+def prepare(folder: Path, create: bool) -> None:
+    """See that a shelf is there, or, with `create`, that its folder is.
+
+    Raises:
+        ShelfMissing: there is no shelf.
+        ShelfError: the folder cannot be made.
+    """
     if not create:
         if not (folder / "ledger.sqlite").is_file():
             raise ShelfMissing(f"there is no shelf at {folder}", folder)

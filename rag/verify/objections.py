@@ -272,15 +272,17 @@ def _is_name(text: Words, row: int) -> bool:
 
 def _every(pairs: Sequence[Alignment]) -> Objection | None:
     """An "all" that the nearest sentence lacks."""
-    own = [word for word in pairs[0].claim.words if word in _ALL]
-    if not own or _ALL & set(pairs[0].sentence.words):
-        return None
-    return Objection("every", 1.0, f"“{own[0]}” stands in the claim and not in the source")
+    return _added("every", _ALL, pairs[0])
 
 
 def _only(pairs: Sequence[Alignment]) -> Objection | None:
     """An "only" that the nearest sentence lacks."""
-    own = [word for word in pairs[0].claim.words if word in _ONLY]
-    if not own or _ONLY & set(pairs[0].sentence.words):
+    return _added("only", _ONLY, pairs[0])
+
+
+def _added(kind: str, such: frozenset[str], pair: Alignment) -> Objection | None:
+    """The first of such words in the claim, where the sentence has none of them."""
+    own = [word for word in pair.claim.words if word in such]
+    if not own or such & set(pair.sentence.words):
         return None
-    return Objection("only", 1.0, f"“{own[0]}” stands in the claim and not in the source")
+    return Objection(kind, 1.0, f"“{own[0]}” stands in the claim and not in the source")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from rag.verify.alignment import Words, stem
 
@@ -90,16 +91,14 @@ _HOW_MUCH = frozenset("only just merely always all every necessarily simply".spl
 _REACH = 4
 
 
-def _poles() -> dict[str, tuple[tuple[int, int], ...]]:
+@cache
+def _opposites() -> dict[str, tuple[tuple[int, int], ...]]:
     found: dict[str, set[tuple[int, int]]] = {}
     for line, text in enumerate(_LINES):
         for sign, words in zip((1, -1), text.split(" / "), strict=True):
             for word in words.split():
                 found.setdefault(stem(word), set()).add((line, sign))
     return {own: tuple(sorted(places)) for own, places in found.items()}
-
-
-_POLES = _poles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +123,15 @@ def negations(text: Words) -> list[int]:
 
 def poles(text: Words) -> Iterator[Pole]:
     """The words of a text that have an opposite."""
-    denying = negations(text)
+    denying, opposites = negations(text), _opposites()
     for row, own in enumerate(text.stems):
-        if own in _POLES:
+        if own in opposites:
             before = [at for at in denying if 0 < row - at <= _REACH and text.clauses[at] == text.clauses[row]]
             denied = len(before) % 2 == 1
-            yield from (Pole(row, line, -sign if denied else sign, denied) for line, sign in _POLES[own])
+            yield from (Pole(row, line, -sign if denied else sign, denied) for line, sign in opposites[own])
 
 
 def sign_of(own: str) -> int:
     """1 for a stem that says more or better in any line, -1 for less or worse, 0 for neither."""
-    return _POLES[own][0][1] if own in _POLES else 0
+    places = _opposites().get(own)
+    return places[0][1] if places else 0
