@@ -95,6 +95,7 @@ def passages(shelf: Shelf) -> dict[str, tuple[str, bytes]]:
         for held, vectors in shelf.ledger.passages(EVERYTHING, 100)
         for (p, paper), v in zip(held, vectors, strict=True)
     }
+    shelf.nearest(np.ones(shelf.encoder.dimension, np.float32), 1)  # which opens Chroma
     stored = shelf.vectors._collection.get(include=["documents", "embeddings"])
     in_chroma = {
         key: (text, vector)

@@ -56,6 +56,16 @@ def test_what_is_meant_comes_first(retriever, question, best):
     assert [item.score for item in found] == sorted((item.score for item in found), reverse=True)
 
 
+def test_chroma_and_looking_at_all_passages_find_the_same(shelf, retriever, monkeypatch):
+    exact = scores(retriever, QUESTION)
+    monkeypatch.setattr("rag.retrieve.retriever.ALL_PASSAGES", 0)
+    asked = []
+    nearest = shelf.nearest
+    monkeypatch.setattr(shelf, "nearest", lambda *arguments: asked.append(arguments) or nearest(*arguments))
+    assert scores(Retriever(shelf), QUESTION) == exact
+    assert asked
+
+
 def test_the_legs_have_names(shelf, retriever):
     assert sorted(LEGS) == ["dense", "feedback", "late", "lexical", "phrase"]
     assert scores(Retriever(shelf, without=["nonsense"]), QUESTION) == scores(retriever, QUESTION)

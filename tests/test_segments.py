@@ -106,6 +106,10 @@ def agrees(segments: Segments, papers: Sequence[Paper], query: Sequence[str]) ->
     own = [passage for paper in papers for passage in encoded(paper).passages]
     assert counts.tolist() == [len(encoded(paper).passages) for paper in papers]
     assert np.array_equal(vectors.reshape(-1, WIDTH), np.array([one.vector for one in own]).reshape(-1, WIDTH))
+    nearest = segments.ids_of(segments.nearest(np.ones(WIDTH, np.float32), segments.passage_count()))
+    assert sorted(nearest) == sorted(passage.passage.paper_id for passage in own)
+    best = {paper.id: max((one.vector[0] for one in encoded(paper).passages), default=0) for paper in papers}
+    assert not nearest or best[nearest[0]] == max(best.values())
     for paper, tokens in zip(papers, segments.tokens(rows), strict=True):
         pieces = [piece for passage in encoded(paper).passages for piece in passage.tokens.ids]
         assert tokens.ids.tolist() == pieces

@@ -118,12 +118,49 @@ def test_what_can_be_rebuilt_is_rebuilt_from_the_ledger(folder, damage, monkeypa
 
 def test_a_broken_vector_file_is_noticed_when_asked(folder):
     with Shelf(folder, SETTINGS) as shelf:
+        assert nearest(shelf, "sorting integers") == PAPERS[0].id
         shelf.vectors._collection = None  # as a client whose files went away behaves: every call fails
         assert nearest(shelf, "sorting integers") == PAPERS[0].id
 
 
+ASKED = """
+import sys
+from pathlib import Path
+from rag.config import Settings
+from rag.index.shelf import Shelf
+with Shelf(Path(sys.argv[1]), Settings()) as shelf:
+    assert shelf.vectors.count() == shelf.ledger.count()[1], "a passage is missing"
+print("chromadb" in sys.modules)
+"""
+
+
+def test_chroma_is_opened_only_when_its_files_were_touched(folder):
+    def opened():
+        command = [sys.executable, "-c", ASKED, str(folder)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "True"
+
+    assert not opened()
+    (database := folder / "chroma" / "chroma.sqlite3").touch()
+    assert opened()
+    assert not opened()
+    database.write_bytes(database.read_bytes()[:5_000])
+    assert opened()
+    shutil.rmtree(folder / "chroma")
+    assert opened()
+    (folder / "chroma.json").write_text("no JSON")
+    assert opened()
+    assert not opened()
+
+
+def test_a_killed_process_leaves_no_seal(folder):
+    with Shelf(folder, SETTINGS) as shelf:
+        nearest(shelf, "sorting integers")
+        assert not (folder / "chroma.json").exists()
+
+
 def test_a_changed_abstract_replaces_exactly_its_passages(folder):
     with Shelf(folder, SETTINGS) as shelf:
+        nearest(shelf, "sorting integers")  # which opens Chroma
         before = shelf.vectors._collection.get()["ids"]
         changed = paper("Heron: Fast Sorting", "Heron now keeps bees. " * 60)
         shelf.put([changed])

@@ -24,7 +24,7 @@ STRETCH = 4_096  # papers that are copied at once: some 60 MB
 
 
 class Columns:
-    """The vectors of every paper of a segment, by its row."""
+    """The vectors of every paper of a segment, by its row; `vectors` are those of all passages (passages x dimension)."""
 
     def __init__(self, folder: Path, dimension: int) -> None:
         """Map what `write` or `merge` wrote.
@@ -36,11 +36,11 @@ class Columns:
         self._sizes = (4 * dimension, DIMENSION, 2, 4)  # bytes a row of each file has
         starts = np.fromfile(folder / "starts", np.int64).reshape(-1, 2)
         self._passages, self._tokens = np.ascontiguousarray(starts[:, 0]), np.ascontiguousarray(starts[:, 1])
-        self._vectors: Vectors = mapped(folder / "vectors", np.float32, (-1, dimension))
+        self.vectors: Vectors = mapped(folder / "vectors", np.float32, (-1, dimension))
         self._small: Bytes = mapped(folder / "tokens", np.int8, (-1, DIMENSION))
         self._sentences: NDArray[np.int16] = mapped(folder / "token_sentences", np.int16)
         self._ids: NDArray[np.uint32] = mapped(folder / "token_ids", np.uint32)
-        held = [len(self._vectors), len(self._small), len(self._sentences), len(self._ids)]
+        held = [len(self.vectors), len(self._small), len(self._sentences), len(self._ids)]
         told = starts[-1, [0, 1, 1, 1]].tolist() if len(starts) else []
         if held != told or (np.diff(starts, axis=0) < 0).any():
             raise ValueError(f"the files in {folder} do not fit together")
@@ -48,6 +48,11 @@ class Columns:
     def __len__(self) -> int:
         """How many papers there are."""
         return len(self._passages) - 1
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The paper of each passage, by its row."""
+        return np.repeat(np.arange(len(self)), np.diff(self._passages))
 
     @staticmethod
     def write(folder: Path, papers: Iterable[Sequence[tuple[bytes, ...]]]) -> None:
@@ -88,7 +93,7 @@ class Columns:
         begin = self._passages[at]
         counts = self._passages[at + 1] - begin
         before = np.cumsum(counts) - counts
-        return self._vectors[np.repeat(begin - before, counts) + np.arange(int(counts.sum()))], counts
+        return self.vectors[np.repeat(begin - before, counts) + np.arange(int(counts.sum()))], counts
 
     def tokens(self, rows: Sequence[int] | NDArray[np.int64]) -> list[PaperTokens]:
         """The kept word-piece vectors of each of these papers, in order of the text."""

@@ -167,6 +167,20 @@ class Segments:
             return np.empty((0, dimension), np.float32), np.empty(0, np.int64)
         return np.concatenate(vectors), np.concatenate(counts)
 
+    def passage_count(self) -> int:
+        """How many passages are stored, those of dead rows included."""
+        return sum(len(own.columns.vectors) for own in self._segments)
+
+    def nearest(self, vector: Vectors, limit: int) -> RowNumbers:
+        """The rows of the papers of the passages nearest to a vector, nearest first; all are looked at."""
+        held = [
+            (own.columns.owners + offset, own.columns.vectors) for own, offset in self._with_offsets(self._segments)
+        ]
+        owners = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in held)])
+        near = np.concatenate([np.empty(0, np.float32), *(np.vecdot(vectors, vector) for _, vectors in held)])
+        ranked: RowNumbers = owners[np.argsort(-near, kind="stable")]
+        return ranked[self._living[ranked]][:limit]
+
     def tokens(self, rows: Sequence[int] | RowNumbers) -> list[PaperTokens]:
         """The kept word-piece vectors of each of these papers, in order of the text."""
         return [one for at, own in self._runs(rows) for one in self._segments[at].columns.tokens(own)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from rag.errors import AttestError, ShelfError
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
+from rag.index.seal import Seal, break_seal, read_seal, write_seal
 from rag.index.server import ask
 from rag.index.vector_index import VectorIndex, Vectors
 from rag.types import Paper, Passage
@@ -48,24 +50,32 @@ class Collection:
     def _ask(self, call: Callable[[], T]) -> T:
         return call()
 
+    def _call(self, method: str, **values: Any) -> Any:
+        """A method of the collection, which is looked up when it is called: by then it is open."""
+        return getattr(self._collection, method)(**values)
+
     def noted(self, identity: str) -> int:
         """The revision of this ledger that was followed, which the collection's metadata tell."""
-        found = self._ask(partial(self._client.get_collection, self._name, embedding_function=None)).metadata or {}
+        found = self._metadata()
         return int(found["revision"]) if found.get("ledger") == identity else EVERYTHING
+
+    def _metadata(self) -> dict[str, Any]:
+        """Those that the collection keeps, not those that this object began with."""
+        return self._ask(lambda: self._client.get_collection(self._name, embedding_function=None)).metadata or {}
 
     def note(self, identity: str, revision: int) -> None:
         """All that this ledger held at this revision is here."""
-        self._ask(partial(self._collection.modify, metadata={"ledger": identity, "revision": revision}))
+        self._ask(partial(self._call, "modify", metadata={"ledger": identity, "revision": revision}))
 
     def count(self) -> int:
         """How many passages there are."""
-        return int(self._ask(self._collection.count))
+        return int(self._ask(partial(self._call, "count")))
 
     def holds(self, ids: Sequence[str], vectors: Vectors) -> bool:
         """Whether these passages are stored with these vectors."""
         for start in range(0, len(ids), MAX_BATCH):
             some = list(ids[start : start + MAX_BATCH])
-            found: Any = self._ask(partial(self._collection.get, ids=some, include=["embeddings"]))
+            found: Any = self._ask(partial(self._call, "get", ids=some, include=["embeddings"]))
             rows = {key: row for row, key in enumerate(found["ids"])}
             if len(rows) != len(some):
                 return False
@@ -84,12 +94,12 @@ class Collection:
                 "metadatas": [_metadata(passage, paper) for passage, paper in some],
                 "documents": list(texts[start : start + MAX_BATCH]) if self._keep_text else None,
             }
-            self._ask(partial(self._collection.upsert, **records))
+            self._ask(partial(self._call, "upsert", **records))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Forget these passages; ones that are not there do not matter."""
         for start in range(0, len(ids), MAX_BATCH):
-            self._ask(partial(self._collection.delete, ids=list(ids[start : start + MAX_BATCH])))
+            self._ask(partial(self._call, "delete", ids=list(ids[start : start + MAX_BATCH])))
 
     def query(self, vector: Vectors, limit: int, papers: Sequence[str] | None = None) -> list[tuple[str, float]]:
         """The nearest passages, of these papers only where they are named, as (paper id, cosine), best first."""
@@ -98,7 +108,8 @@ class Collection:
             return []
         found: Any = self._ask(
             partial(
-                self._collection.query,
+                self._call,
+                "query",
                 query_embeddings=vector[None, :],
                 n_results=limit,
                 where=where,
@@ -114,12 +125,18 @@ class Collection:
 class VectorStore(Collection):
     """The collection of a folder, which belongs to one process; any Chroma client can read it.
 
-    `damaged` tells that a folder was there and could not be opened; it was put away and an empty one made.
+    `damaged` tells that a folder was there and could not be opened; it was put away and an empty one made. A folder whose
+    files are as they were when it was last closed is not opened before something is asked that only it can tell: importing
+    chromadb takes more than half of the time of a whole `attest ask`.
     """
 
     def __init__(self, folder: Path, *, keep_text: bool) -> None:
         super().__init__(COLLECTION, keep_text=keep_text)
         self._folder = folder
+        self._opening = threading.Lock()
+        self._seal = read_seal(folder)
+        if self._seal is not None:
+            return
         try:
             self._open()
         except BaseException as error:
@@ -131,12 +148,29 @@ class VectorStore(Collection):
     def _open(self) -> None:
         import chromadb
 
+        break_seal(self._folder)
         self._client = chromadb.PersistentClient(str(self._folder), settings=_settings())
         self._attach()
 
+    def _ask(self, call: Callable[[], T]) -> T:
+        with self._opening:
+            if self._seal is not None:
+                self._seal = None
+                self._open()
+        return call()
+
+    def noted(self, identity: str) -> int:
+        if (seal := self._seal) is None:
+            return super().noted(identity)
+        return seal.revision if seal.ledger == identity else EVERYTHING
+
+    def count(self) -> int:
+        return super().count() if (seal := self._seal) is None else seal.count
+
     def clear(self) -> None:
         """Throw everything away and begin with an empty collection (the ledger has it all)."""
-        self.close()
+        self._let_go()
+        self._seal = None
         try:
             if self._folder.exists():
                 shutil.rmtree(self._folder)
@@ -147,7 +181,20 @@ class VectorStore(Collection):
             ) from error
 
     def close(self) -> None:
-        """Let go of files and threads; chromadb keeps clients of a path alive until told."""
+        """Let go of files and threads, and note what the files hold."""
+        if self._seal is not None:
+            return
+        seal = None
+        with contextlib.suppress(Exception):  # without a seal it is opened and looked at next time
+            told = self._metadata()
+            seal = Seal(str(told["ledger"]), int(told["revision"]), self.count())
+        self._let_go()
+        if seal:
+            with contextlib.suppress(OSError):
+                write_seal(self._folder, seal)
+
+    def _let_go(self) -> None:
+        """chromadb keeps clients of a path alive until told."""
         if self._client is not None:
             with contextlib.suppress(Exception):
                 self._client.close()
