@@ -51,29 +51,7 @@ class NliModel:
     def _load(self) -> tuple[Any, Any]:
         with self._loading:
             if self._loaded is None:
-                try:
-                    import torch
-                    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-                    tokenizer: Any = AutoTokenizer.from_pretrained(self._path, trust_remote_code=False)
-                    model, report = AutoModelForSequenceClassification.from_pretrained(
-                        self._path, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
-                    )
-                except Exception as error:  # two libraries, the hub, and whatever lies in the folder
-                    why = " ".join(str(error).split())[:200]
-                    raise ModelError(
-                        f"no NLI model can be loaded from {self._path!r}: {why}",
-                        hint="nli: takes a folder with a transformers model for sequence classification, or the name of one that the hub has or that was fetched before",
-                    ) from error
-                if report["missing_keys"]:  # transformers would go on with weights drawn by chance
-                    raise ModelError(
-                        f"the model in {self._path!r} lacks weights: {', '.join(sorted(report['missing_keys']))[:200]}",
-                        hint="it was not trained to classify; give one that was trained on NLI",
-                    )
-                if not tokenizer.is_fast:
-                    raise ModelError(f"the tokenizer in {self._path!r} cannot tell parts of long sources apart")
-                entailment(model.config.id2label)
-                self._loaded = tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+                self._loaded = _loaded_from(self._path)
             return self._loaded
 
 
@@ -81,6 +59,37 @@ class NliModel:
 def open_nli(path: str) -> NliModel:
     """The model of this folder or name, which all of the process share; its weights are read when it is first asked."""
     return NliModel(path)
+
+
+def _loaded_from(path: str) -> tuple[Any, Any]:
+    """Tokenizer and model.
+
+    Raises:
+        ModelError: they cannot be loaded, or are not what is needed.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            path, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
+    except Exception as error:  # two libraries, the hub, and whatever lies in the folder
+        why = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"no NLI model can be loaded from {path!r}: {why}",
+            hint="nli: takes a folder with a transformers model for sequence classification, or the name of one that the hub has or that was fetched before",
+        ) from error
+    wrong = ""
+    if missing := sorted(report["missing_keys"]):  # transformers would go on with weights drawn by chance
+        wrong = f"lacks weights ({', '.join(missing)[:200]})"
+    elif not tokenizer.is_fast:
+        wrong = "has a tokenizer that cannot cut long sources"
+    if wrong:
+        raise ModelError(f"the NLI model in {path!r} {wrong}", hint="give one that was trained on NLI, whole")
+    entailment(model.config.id2label)
+    return tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
 def entailment(labels: Mapping[int, str]) -> int:
