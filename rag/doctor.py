@@ -75,7 +75,7 @@ def _checker(settings: Settings) -> tuple[list[str], bool]:
         backend = open_backend(settings)
     except AttestError as error:
         return [f"checker     {error}; {error.hint}"], False
-    return [f"checker     {backend.name} gives the verdicts" if backend else ""], True
+    return [f"checker     {backend.name} gives the verdicts"] if backend else [], True
 
 
 def _shelf(settings: Settings) -> tuple[list[str], bool]:

@@ -105,31 +105,34 @@ def open_backend(settings: Settings, model: LanguageModel | None = None) -> Back
         UsageError: a language model is to judge, and none is set.
         ModelError: a package or a folder that the back end needs is not there.
     """
-    kind, _, name = settings.checker.partition(":")
-    if kind == "nli":
-        place = name.strip()
-        _require(kind, place, settings.checker)
+    if settings.checker.startswith("nli:"):
+        place = _place_of(settings.checker, settings)
         from rag.verify.nli import open_nli
 
         return open_nli(str(Path(place).resolve()) if Path(place).is_dir() else place)
-    if kind == "llm":
-        if settings.llm:
-            kind, _, place = settings.llm.partition(":")
-            _require(kind, place.strip(), settings.checker)
-        elif model is None:
+    if settings.checker == "llm":
+        if model is None and settings.llm is None:
             raise UsageError(
                 "ATTEST_CHECKER is llm, and there is no language model to ask",
                 hint="set ATTEST_LLM to openai:MODEL or hf:PATH, or unset ATTEST_CHECKER",
             )
+        model = model or open_model(settings.llm, settings)
+        if settings.llm:
+            _place_of(settings.llm, settings)
         from rag.verify.llm_judge import LanguageModelJudge
 
-        return LanguageModelJudge(model or open_model(settings.llm, settings), settings.llm_timeout)
+        return LanguageModelJudge(model, settings.llm_timeout)
     return None
 
 
-def _require(kind: str, place: str, checker: str) -> None:
-    """Raises ModelError where a package is missing, or a model that should be in a folder."""
-    packages, extra = _NEEDS.get(kind, ("", ""))
+def _place_of(named: str, settings: Settings) -> str:
+    """The folder or name in `KIND:PLACE`.
+
+    Raises:
+        ModelError: a package is missing, or a model that should be in a folder.
+    """
+    kind, place = (part.strip() for part in named.split(":", 1))
+    checker, (packages, extra) = settings.checker, _NEEDS[kind]
     missing = [package for package in packages.split() if find_spec(package) is None]
     if missing:
         raise ModelError(
@@ -145,6 +148,7 @@ def _require(kind: str, place: str, checker: str) -> None:
             f"the checker {checker} needs a model, and there is none in {place}",
             hint="give a folder with config.json and weights, or a model's name on the hub",
         )
+    return place
 
 
 def open_checker(

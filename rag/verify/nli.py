@@ -120,7 +120,8 @@ def _labels_of(config: Path) -> dict[int, str]:
 
 
 def _opinions(tokenizer: Any, model: Any, pairs: Sequence[tuple[str, str]], name: str) -> list[Opinion]:
-    longest = min(LONGEST, tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", LONGEST))
+    limits = (tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None))
+    longest = min(LONGEST, *(limit for limit in limits if limit and limit > 0))
     claims = tokenizer([claim for claim, _ in pairs], add_special_tokens=False)["input_ids"] if pairs else []
     fitting = [at for at, pieces in enumerate(claims) if len(pieces) <= longest // 2]
     opinions = [Opinion.none(f"the sentence is too long for {name}")] * len(pairs)
