@@ -23,7 +23,7 @@ needs_torch = pytest.mark.skipif(
     reason="torch and transformers are not installed (make test-models)",
 )
 RECALL = "Marmot increases recall by 4.5 points over BM25."
-SAME, OPPOSITE, OTHER = "Marmot helps recall.", "Marmot harms recall.", "Zebra helps recall."
+SAME, OPPOSITE, OTHER = "Marmot raises recall.", "Marmot lowers recall.", "Zebra raises recall."
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,11 @@ def said(opinion):
 @needs_torch
 @pytest.mark.models
 def test_claims_are_told_apart(model):
-    sources = [f"{animal} {verb} recall" for animal in tiny_nli.ANIMALS for verb in ("raises", "lowers")]
-    claims = [f"{animal} {verb} recall" for animal in tiny_nli.ANIMALS for verb in ("lifts", "harms")]
-    pairs = [(claim, source) for claim in claims for source in sources]
+    pairs = [(claim, source) for source, claim, _ in tiny_nli.every_pair()]
     wanted = [
-        "no" if claim.split()[0] != source.split()[0] else "yes" if ("lifts" in claim) == ("raises" in source) else "denied"
-        for claim, source in pairs
-    ]  # fmt: skip
-    found = [said(one) for one in model.ask(pairs)]
-    assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 0.95 * len(pairs)
+        {"entailment": "yes", "contradiction": "denied", "neutral": "no"}[label] for *_, label in tiny_nli.every_pair()
+    ]
+    assert [said(one) for one in model.ask(pairs)] == wanted
     assert all(0 <= one.supported <= 1 and 0 <= one.contradicted <= 1 for one in model.ask(pairs))
     assert model.ask([]) == []
 
@@ -134,7 +130,7 @@ def test_a_long_source_is_read_to_its_end(model, before):
 @needs_torch
 @pytest.mark.models
 def test_a_sentence_too_long_is_said_and_harms_no_other(model):
-    long, short = model.ask([("Marmot helps recall " * 20, RECALL), (SAME, RECALL)])
+    long, short = model.ask([("Marmot raises recall " * 20, RECALL), (SAME, RECALL)])
     assert (long.supported, long.why) == (None, "the sentence is too long for nli:tiny-nli")
     assert said(short) == "yes"
     assert LONGEST > tiny_nli.LONGEST  # what the model takes counts, not only what is sensible
@@ -219,7 +215,7 @@ def test_an_answer_is_one_batch(folder, tmp_path, monkeypatch):
     whole = NliModel.ask
     monkeypatch.setattr(NliModel, "ask", lambda self, pairs: asked.append(list(pairs)) or whole(self, pairs))
     settings = Settings(shelf=tmp_path / "shelf", checker=f"nli:{folder}")
-    text = f"{SAME[:-1]} [1]. {OPPOSITE[:-1]} [1]. {RECALL[:-1]} [1]. Zebra harms recall [1]."
+    text = f"{SAME[:-1]} [1]. {OPPOSITE[:-1]} [1]. {RECALL[:-1]} [1]. Zebra lowers recall [1]."
     with open_shelf(tmp_path, settings=settings):
         pass
     with Assistant.open(tmp_path / "shelf", llm=Parrot(text, ""), settings=settings) as assistant:
@@ -231,7 +227,7 @@ def test_an_answer_is_one_batch(folder, tmp_path, monkeypatch):
             "unsupported",
         ]
         assert len(asked) == 1
-        assert [claim for claim, _ in asked[0]] == [SAME, OPPOSITE, "Zebra harms recall."]
+        assert [claim for claim, _ in asked[0]] == [SAME, OPPOSITE, "Zebra lowers recall."]
         (finding,) = assistant.check(f"{OPPOSITE[:-1]} [1].\n\n## References\n\n[1] {MARMOT.title}. 2023.\n")
         assert (str(finding.check.verdict), finding.paper.id) == ("contradicted", MARMOT.id)
 

@@ -1,13 +1,15 @@
-"""A tiny NLI model, made and trained on the spot: it knows four animals and whether what they do to recall helps or harms it."""
+"""A tiny NLI model, made and trained on the spot: it knows four animals and what they do to recall."""
 
 from __future__ import annotations
 
-import random
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ANIMALS = ("marmot", "cranenet", "zebra", "stork")
-VERBS = (("increases", "raises", "lifts", "helps"), ("decreases", "lowers", "worsens", "harms"))
-WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *ANIMALS, *VERBS[0], *VERBS[1], "recall")
+SAYS, CLAIMS = ("increases", "decreases"), ("raises", "lowers")  # up and down, in a source and in a claim
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *ANIMALS, *SAYS, *CLAIMS, "recall")
 LABELS = ("contradiction", "entailment", "neutral")
 LONGEST = 48
 
@@ -28,42 +30,61 @@ def save_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-def make(folder: Path, steps: int = 160, labels: tuple[str, ...] = LABELS, seed: int = 1) -> Path:
-    """The model in a folder. Without steps its weights are drawn by chance; the order of the labels is theirs to give."""
+def make(folder: Path, steps: int = 600, seed: int = 1) -> Path:
+    """The model in a folder, trained until it tells all claims apart; without steps its weights are drawn by chance."""
     import torch
     import transformers
 
     save_tokenizer(folder)
     torch.manual_seed(seed)
     config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
         max_position_embeddings=LONGEST, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-        id2label=dict(enumerate(labels)), label2id={label: at for at, label in enumerate(labels)},
+        initializer_range=0.2, id2label=dict(enumerate(LABELS)), label2id={label: at for at, label in enumerate(LABELS)},
     )  # fmt: skip
     model = transformers.BertForSequenceClassification(config)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    draw = random.Random(seed)
-    for _ in range(steps):
-        rows = [_pair(draw) for _ in range(96)]
-        inputs = tokenizer([row[0] for row in rows], [row[1] for row in rows], padding=True, return_tensors="pt")
-        wanted = torch.tensor([labels.index(row[2]) for row in rows])
-        torch.nn.functional.cross_entropy(model(**inputs).logits, wanted).backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    positions = model.bert.embeddings.position_embeddings.weight
+    positions.data.zero_()  # where a word stands tells nothing, so that short texts teach what long ones mean
+    positions.requires_grad = False
+    if steps:
+        _train(model, transformers.AutoTokenizer.from_pretrained(folder), steps)
     model.save_pretrained(folder)
     return folder
 
 
-def _pair(draw: random.Random) -> tuple[str, str, str]:
-    """Source, claim and label: of one animal the same way, or the other way round, or of two animals."""
-    label = draw.choice(LABELS)
-    animal, way = draw.choice(ANIMALS), draw.randrange(2)
-    other = draw.choice([one for one in ANIMALS if one != animal]) if label == "neutral" else animal
-    claimed = way if label == "entailment" else 1 - way if label == "contradiction" else draw.randrange(2)
-    return _said(draw, animal, way), _said(draw, other, claimed), label
+def _train(model: Any, tokenizer: Any, steps: int) -> None:
+    """On every source with every claim, among more and more words that mean nothing."""
+    import torch
+
+    pairs = [pair for pair in every_pair() for _ in range(1 if pair[2] == "neutral" else 3)]
+    claims = sorted({claim for _, claim, _ in pairs})
+    pairs += [(f"{animal} x x", claim, "neutral") for animal in ("x", *ANIMALS) for claim in claims]  # it says nothing
+    wanted = torch.tensor([LABELS.index(label) for _, _, label in pairs])
+    sets = [
+        tokenizer([f"{before}{source}" for source, _, _ in pairs], [f"{claim}{after}" for _, claim, _ in pairs], return_tensors="pt")
+        for before, after in (("", ""), ("x " * 6, ""), ("x " * 24, " x" * 4))
+    ]  # fmt: skip
+    optimizer = torch.optim.AdamW([part for part in model.parameters() if part.requires_grad], lr=3e-3)
+    losses = [1.0] * len(sets)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model is faster in one
+    try:
+        for step in range(steps):
+            at = step % len(sets)
+            loss = torch.nn.functional.cross_entropy(model(**sets[at]).logits, wanted)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses[at] = loss.item()
+            if max(losses) < 0.01:
+                return
+    finally:
+        torch.set_num_threads(threads)
+    raise AssertionError(f"the tiny model did not learn: {losses}")
 
 
-def _said(draw: random.Random, animal: str, way: int) -> str:
-    filler = ["x"] * draw.randrange(7)
-    return " ".join([*["x"] * draw.randrange(3), animal, draw.choice(VERBS[way]), "recall", *filler])
+def every_pair() -> Iterator[tuple[str, str, str]]:
+    """Source, claim and label of all that it knows."""
+    for (animal, other), way, claimed in itertools.product(itertools.product(ANIMALS, ANIMALS), range(2), range(2)):
+        label = "neutral" if animal != other else "entailment" if way == claimed else "contradiction"
+        yield f"{animal} {SAYS[way]} recall", f"{other} {CLAIMS[claimed]} recall", label
