@@ -197,11 +197,12 @@ def test_a_model_that_cannot_be_used_is_said(folder, tmp_path):
 def test_verdicts_are_its_own(folder):
     """Those of the tiny model, where ours are others; quotes are ours."""
     made = open_checker(Settings(checker=f"nli:{folder}"))
-    pairs = [(claim, MARMOT.abstract) for claim in (SAME, OPPOSITE, OTHER, RECALL)]
+    figure = "Marmot raises recall by 9.5 points."  # it cannot read figures
+    pairs = [(claim, MARMOT.abstract) for claim in (SAME, OPPOSITE, OTHER, RECALL, figure)]
     found = made.check_all(pairs)
-    assert [one.verdict for one in found] == ["supported", "contradicted", "unsupported", "supported"]
+    assert [one.verdict for one in found] == ["supported", "contradicted", "unsupported", "supported", "supported"]
     own = checker().check_all(pairs)
-    assert [one.verdict for one in own] != [one.verdict for one in found]
+    assert own[4].verdict == "unsupported"
     assert [(one.quote, one.start, one.end) for one in found] == [(one.quote, one.start, one.end) for one in own]
     assert found[3] == own[3]  # what is quoted nobody is asked
     assert [found[2].score, found[1].score] < [0.5, 0.5] < [found[0].score, 1]
