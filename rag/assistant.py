@@ -77,6 +77,7 @@ class Assistant:
         if strict is not None:
             config = config.model_copy(update={"strict": strict})
         wanted = llm if llm is not None else config.llm
+        # What is given by argument stands in for the setting everywhere, where the language model judges, too.
         config = config.model_copy(update={"llm": wanted if isinstance(wanted, str) else None})
         model = open_model(wanted, config) if wanted is not None else None
         assistant = cls(Path(shelf or config.shelf), config, model, embedding)

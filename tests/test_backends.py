@@ -139,9 +139,9 @@ import sys; print(*sys.modules)
         (TOLD, YES, Verdict.SUPPORTED, ""),
         (WRONG, YES, Verdict.SUPPORTED, ""),
         (WRONG, NO, Verdict.UNSUPPORTED, "9.5"),
-        (TOLD, DENIED, Verdict.CONTRADICTED, "script finds that the source says otherwise"),
+        (TOLD, DENIED, Verdict.CONTRADICTED, "the source says otherwise, says script"),
         (TOLD, Opinion(0.5, 0.5), Verdict.SUPPORTED, ""),
-        (TOLD, Opinion(0.49, 0.49), Verdict.UNSUPPORTED, "script does not find this in the source"),
+        (TOLD, Opinion(0.49, 0.49), Verdict.UNSUPPORTED, "the source does not say this, says script"),
         (TOLD, Opinion.none("it slept"), Verdict.UNCHECKED, "it slept"),
     ],
 )
@@ -264,7 +264,7 @@ def test_an_answer_gets_its_verdicts_in_one_request(assistant, server):
     assert verdicts(answer) == [("supported", 1.0)] * 3
     assert answer.flags == {"repaired": 1}
     again = server.prompts[2]
-    assert "llm:m does not find this in the source" in again
+    assert "the source does not say this, says llm:m" in again
     assert RECALL not in again
     assert [(one.exists, one.located) for claim in answer.claims for one in claim.support] == [(True, True)] * 3
     assert list(json.loads(answer.to_json())) == list(json.loads(rag.Answer("", "abstained", "").to_json()))
@@ -373,7 +373,7 @@ def test_an_object_as_model_judges_too(settings, tmp_path):
     with Assistant.open(tmp_path / "shelf", llm=parrot, settings=settings) as assistant:
         (claim,) = assistant.ask(QUESTION).claims
     assert (claim.verdict, claim.score) == (Verdict.CONTRADICTED, 0.0)
-    assert claim.reason == "llm:parrot finds that the source says otherwise"
+    assert claim.reason == "the source says otherwise, says llm:parrot"
 
 
 def test_a_sentence_of_a_draft_is_one_request(assistant, server):

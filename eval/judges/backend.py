@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.hashing import hash_named
+from eval.hashing import hash_named, hash_values
 from eval.judges.judge import Grade
 from rag.verify.checker import THRESHOLD
 from rag.verify.opinion import Backend
@@ -18,8 +18,8 @@ class BackendJudge:
         """
         self._backend = backend
         self.name = backend.name
-        self.identity = hash_named(made_of)
-        self.kept = self.identity != made_of
+        known = hash_named(made_of)
+        self.identity, self.kept = hash_values(known), known != made_of
 
     def grade(self, claim: str, source: str) -> Grade:
         """As `Judge.grade`."""

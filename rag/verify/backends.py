@@ -59,7 +59,8 @@ class BackedChecker:
 
     def check_all(self, pairs: Sequence[tuple[str, str]]) -> list[Check]:
         """As `Checker.check_all`; the back end is asked once."""
-        return self._decided(pairs, self._own.check_all(pairs))
+        stored = [(claim, source[:LONGEST_SOURCE]) for claim, source in pairs]
+        return self._decided(stored, self._own.check_all(stored))
 
     def prepare(self, source: str) -> Prepared:
         """As `Checker.prepare`."""
@@ -70,27 +71,24 @@ class BackedChecker:
         return self._decided([(claim, source.text) for source in sources], self._own.check_prepared(claim, sources))
 
     def _decided(self, pairs: Sequence[tuple[str, str]], read: Sequence[Check]) -> list[Check]:
-        stored = [(readable(claim), readable(source[:LONGEST_SOURCE])) for claim, source in pairs]
         left = [
-            pair
-            for pair, check in zip(stored, read, strict=True)
-            if check.verdict is not Verdict.UNCHECKED and not verbatim(*pair)
+            None
+            if check.verdict is Verdict.UNCHECKED or verbatim(claim, source)
+            else (readable(claim), readable(source))
+            for (claim, source), check in zip(pairs, read, strict=True)
         ]
-        asked = list(dict.fromkeys(left))
+        asked = list(dict.fromkeys(pair for pair in left if pair))
         opinions = dict(zip(asked, self._backend.ask(asked), strict=True)) if asked else {}
-        return [
-            self._verdict(opinions[pair], check) if pair in opinions else check
-            for pair, check in zip(stored, read, strict=True)
-        ]
+        return [self._verdict(opinions[pair], check) if pair else check for pair, check in zip(left, read, strict=True)]
 
     def _verdict(self, opinion: Opinion, read: Check) -> Check:
         if opinion.supported is None:
             return replace(read, verdict=Verdict.UNCHECKED, score=0.0, reason=opinion.why)
-        verdict, reason = Verdict.UNSUPPORTED, f"{self._backend.name} does not find this in the source"
+        verdict, reason = Verdict.UNSUPPORTED, f"the source does not say this, says {self._backend.name}"
         if opinion.supported >= THRESHOLD:
             verdict, reason = Verdict.SUPPORTED, ""
         elif opinion.contradicted >= THRESHOLD:
-            verdict, reason = Verdict.CONTRADICTED, f"{self._backend.name} finds that the source says otherwise"
+            verdict, reason = Verdict.CONTRADICTED, f"the source says otherwise, says {self._backend.name}"
         told = read.reason if read.verdict is verdict else reason
         return replace(read, verdict=verdict, score=opinion.supported, reason=told)
 
