@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--shelf", type=Path, help="shelf to ask (default: one made of the starter papers)")
     add("--llm", metavar="NAME", help="language model that writes: openai:MODEL or hf:PATH")
     add("--judge", metavar="NAME", default="checker",
-        help="who says what supports what: checker, nli:FOLDER, openai:MODEL or hf:PATH (default: checker)")  # fmt: skip
+        help="who says what supports what: checker, nli:FOLDER_OR_HUB_NAME, openai:MODEL or hf:PATH (default: checker)")  # fmt: skip
     add("--limit", type=_count, help="at most so many questions of each set")
     add("--jobs", type=_count, default=1, help="questions at once (default: 1)")
     add("--out", type=Path, help="run folder to write; one that is there is gone on with")

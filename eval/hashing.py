@@ -40,6 +40,14 @@ def _hash_file(path: Path, size: int, modified: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:LENGTH]
 
 
+def hash_named(name: str) -> str:
+    """`KIND:` and the hash of its files for a model named `KIND:FOLDER`; any other name as it is, for no more is known of it."""
+    kind, _, place = name.partition(":")
+    folder = Path(place)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if place and folder.is_dir() else []
+    return f"{kind}:{hash_files(files)}" if files else name
+
+
 def hash_code(*parts: str) -> str:
     """Of the Python files and prompts below these folders of the program, with their places in it."""
     found = [path for part in parts for path in (ROOT / part).rglob("*.md" if part == "prompts" else "*.py")]

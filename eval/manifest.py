@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eval.hashing import ROOT, hash_code, hash_file, hash_files, hash_values
+from eval.hashing import ROOT, hash_code, hash_file, hash_files, hash_named, hash_values
 from eval.intervals import SEED
 from eval.suites.options import STARTER, Options
 from rag import __version__
@@ -21,9 +21,9 @@ from rag.index.shelf import open_ledger
 from rag.verify.network import WEIGHTS
 
 PACKAGES = ("chromadb", "numpy", "onnxruntime", "PyStemmer", "rapidfuzz", "tokenizers")
-_PROMPTS = ("again", "answer", "judge", "repair")
+_PROMPTS = ("again", "answer", "judge", "judge_again", "repair")
 # What makes no difference to any answer, or must not be written down.
-_LEFT_OUT = {"shelf", "cache_dir", "openai_api_key", "lock_wait", "threads", "embedding_model"}
+_LEFT_OUT = {"shelf", "cache_dir", "openai_api_key", "lock_wait", "threads", "embedding_model", "checker"}
 
 
 def make(suites: Sequence[str], options: Options) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def make(suites: Sequence[str], options: Options) -> dict[str, Any]:
         "shelf": _shelf(options.shelf, config) if options.shelf else hash_file(STARTER),
         "data": _data(options),
         "writer": _writer(options, config),
+        "checker": hash_named(config.checker),
         "judge": {"name": options.judged.name, "identity": options.judged.identity},
         "seed": SEED,
     }
@@ -100,9 +101,7 @@ def _writer(options: Options, config: Settings) -> str:
         return "extractive"
     if not isinstance(wanted, str):
         return wanted.name
-    folder = Path(wanted.partition(":")[2])
-    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
-    return f"{wanted.partition(':')[0]}:{hash_files(files)}" if files else wanted
+    return hash_named(wanted)
 
 
 def _commit() -> dict[str, Any]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rag.config import Settings
     from rag.errors import AttestError
     from rag.types import Answer, Check, Citation, Claim, Event, Evidence, IngestReport, Paper, Verdict
-    from rag.verify.checker import check
+    from rag.verify.backends import check
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,7 +32,7 @@ _HOMES = {
     "Assistant": "assistant",
     "Settings": "config",
     "AttestError": "errors",
-    "check": "verify.checker",
+    "check": "verify.backends",
 }
 
 

@@ -25,8 +25,8 @@ from rag.retrieve.evidence import SUGGESTIONS, Gathered, gather
 from rag.retrieve.retriever import Retriever
 from rag.types import Answer, Event, Evidence, Filters, IngestReport, Query, Shape
 from rag.verify.answer import verify
+from rag.verify.backends import SupportChecker, open_backend, open_checker
 from rag.verify.bibtex import read_bibliography
-from rag.verify.checker import Checker
 from rag.verify.disagreement import disagreements
 from rag.verify.library import Library
 from rag.verify.manuscript import Finding, Manuscript, check_manuscript, read
@@ -44,6 +44,7 @@ class Assistant:
         self._config = config
         self._model = model
         self._embedding = embedding
+        self._backend = open_backend(config, model)
         self._shelf: Shelf | None = None
         self._writing = threading.Lock()
 
@@ -69,13 +70,15 @@ class Assistant:
             settings: other than those of the environment.
 
         Raises:
-            UsageError: `llm` names no language model, or `embedding` is none.
+            UsageError: `llm` names no language model, there is none to judge, or `embedding` is none.
             ShelfLocked, ShelfIncompatible, ModelError: see their descriptions.
         """
         config = settings or _environment()
         if strict is not None:
             config = config.model_copy(update={"strict": strict})
         wanted = llm if llm is not None else config.llm
+        # What is given by argument stands in for the setting everywhere, where the language model judges, too.
+        config = config.model_copy(update={"llm": wanted if isinstance(wanted, str) else None})
         model = open_model(wanted, config) if wanted is not None else None
         assistant = cls(Path(shelf or config.shelf), config, model, embedding)
         if (assistant.folder / "ledger.sqlite").is_file():
@@ -170,9 +173,7 @@ class Assistant:
     def check_each(self, manuscript: Manuscript) -> Iterator[Finding]:
         """The findings of a text one by one, as they are made; see `check`."""
         shelf = self._filled()
-        return check_manuscript(
-            manuscript, Library(shelf), Retriever(shelf), Checker.from_settings(self._config, shelf.embedder)
-        )
+        return check_manuscript(manuscript, Library(shelf), Retriever(shelf), self._checker())
 
     def ask(self, question: str, history: History | None = None, filters: Mapping[str, Any] | None = None) -> Answer:
         """A cited and checked answer, or an abstention.
@@ -235,6 +236,9 @@ class Assistant:
         query, gathered = gather(understand(asked, shelf, turns, filters), Retriever(shelf))
         return query, turns, gathered
 
+    def _checker(self) -> SupportChecker:
+        return open_checker(self._config, self.shelf.embedder, self._backend)
+
     def _filled(self) -> Shelf:
         """The shelf, with something on it."""
         if not len(self.shelf.segments):
@@ -246,7 +250,7 @@ class Assistant:
     ) -> AsyncGenerator[Event | Checked, None]:
         """Text as it comes, then the checked draft; when the language model fails, the extractive one, saying so."""
         notes, shown = gathered.notes, False
-        checker = Checker.from_settings(self._config, self.shelf.embedder)
+        checker = self._checker()
         if self._model and not _told_by_the_ledger(query):
             patience, strict, layout = self._config.llm_timeout, self._config.strict, self._config.llm_layout
             writer = LanguageModelWriter(self._model, checker, patience=patience, strict=strict, layout=layout)

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         "found",
         description="order of the passages that the language model is shown, and whether they are repeated after the question",
     )
+    checker: str = Field(
+        "own",
+        pattern=r"^(own|llm|nli:.*\S.*)$",
+        description="what decides whether words support a statement: own (the support checker), nli:FOLDER_OR_HUB_NAME (an NLI model of transformers) or llm (the language model of ATTEST_LLM as judge)",
+    )
     strict: bool = Field(False, description="remove sentences of a language model that their papers do not support")
     openai_api_key: str | None = Field(
         None,

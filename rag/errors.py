@@ -47,7 +47,7 @@ class ShelfIncompatible(ShelfError):
 
 
 class ModelError(AttestError):
-    """The embedding model is missing or unusable."""
+    """The embedding model, or one that checks, is missing or unusable."""
 
     exit_code = 4
 

@@ -16,10 +16,12 @@ from rag.config import Layout
 from rag.errors import WriterError
 from rag.types import Claim, Draft, Event, Evidence, Query, Support, Verdict
 from rag.verify.answer import verify
-from rag.verify.checker import Checker
+from rag.verify.backends import SupportChecker
 
 # Sentences that a repair call is told of.
 PROBLEMS = 8
+# What was not checked is no fault of the writer's.
+_PASSED = (Verdict.SUPPORTED, Verdict.UNCHECKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,14 @@ class _Attempt:
 
     @property
     def faults(self) -> int:
-        return len(self.claims) - self.supported + self.unknown
+        return sum(claim.verdict not in _PASSED for claim in self.claims) + self.unknown
 
 
 class LanguageModelWriter:
     """Writes with any language model. Every sentence is checked against the words it cites."""
 
     def __init__(
-        self, model: LanguageModel, checker: Checker, *, patience: float, strict: bool, layout: Layout = "found"
+        self, model: LanguageModel, checker: SupportChecker, *, patience: float, strict: bool, layout: Layout = "found"
     ) -> None:
         """
         Args:
@@ -198,7 +200,7 @@ def _problems(attempt: _Attempt, passages: int) -> list[str]:
         wrong = [f"there is no passage [{number}], only 1 to {passages}" for number in statement.unknown]
         if not claim.citations and not statement.unknown:
             wrong.append("it names no passage")
-        elif claim.citations and claim.verdict is not Verdict.SUPPORTED:
+        elif claim.citations and claim.verdict not in _PASSED:
             wrong.append(inert(claim.reason) or "its passage does not say this")
         if wrong:
             found.append(f"- “{inert(claim.text)}”: {'; '.join(wrong)}.")

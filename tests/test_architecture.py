@@ -54,12 +54,12 @@ ROOMS = {
     },
     "llama_index": {"rag/answer/llama_index_model.py", "rag/llama.py", "eval/bench/peer_llama_index.py"},
     "sentence_transformers": {"eval/bench/reference_vectors.py"},
-    "transformers": {"rag/answer/transformers_model.py", "eval/judges/nli.py"},
+    "transformers": {"rag/answer/transformers_model.py", "rag/verify/nli.py"},
     "jinja2": {"eval/page.py"},
     "matplotlib": {"eval/plots.py"},
     "torch": {
         "rag/answer/transformers_model.py",
-        "eval/judges/nli.py",
+        "rag/verify/nli.py",
         *(f"eval/checker/{name}.py" for name in ("encoder", "train", "trainer", "export")),
     },
 }

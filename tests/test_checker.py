@@ -48,7 +48,7 @@ def test_what_the_source_says_word_for_word_is_supported(abstract):
 def test_an_unrelated_abstract_supports_nothing(said, other):
     source = checker().prepare(other.abstract)
     for start, end in split_sentences(said.abstract):
-        found = holds(checker().check_prepared(said.abstract[start:end], source), other.abstract)
+        found = holds(checker().check_prepared(said.abstract[start:end], [source])[0], other.abstract)
         assert found.verdict is Verdict.UNSUPPORTED
         assert found.reason
 
@@ -126,7 +126,9 @@ def test_the_same_words_get_the_same_verdict():
     claim = "Diners liked what it cooked better than a human's menus."
     first = checker().check(claim, CRANE.abstract)
     assert first == checker().check(claim, CRANE.abstract)
-    assert first == checker().check_prepared(claim, checker().prepare(CRANE.abstract))
+    prepared = checker().prepare(CRANE.abstract)
+    assert checker().check_prepared(claim, [prepared, checker().prepare(MARMOT.abstract), prepared])[::2] == [first] * 2
+    assert checker().check_prepared(claim, []) == []
     assert first == Checker.from_settings(rag.Settings()).check(claim, CRANE.abstract)
 
 

@@ -175,12 +175,13 @@ class Script:
     def prepare(self, source):
         return source
 
-    def check_prepared(self, claim, source):
+    def check_prepared(self, claim, sources):
+        return [self.check(claim, source) for source in sources]
+
+    def check(self, claim, source):
         self.asked.append((claim, source))
         verdict, score = self.verdicts.pop(0)
         return Check(verdict, score, source[:5], 0, 5, f"{verdict} {score}")
-
-    check = check_prepared
 
 
 S, C, U = Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED

@@ -1,34 +1,26 @@
-"""A language model as judge: asked twice, in both orders, because models favour what stands first."""
+"""A language model as judge: the one that may stand behind answers, asked twice, in both orders."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from eval.hashing import hash_files, hash_values
+from eval.hashing import hash_named, hash_values
 from eval.judges.judge import Grade
-from rag.answer import prompts
-from rag.answer.execution import Blocking, blocking
-from rag.answer.language_model import LanguageModel, Message, complete
+from rag.answer.language_model import LanguageModel
 from rag.answer.models import open_model
 from rag.config import settings
-from rag.errors import WriterError
-
-_WORD = re.compile(r"[^\W_]+")
-UNREADABLE = "its reply is no grade"
+from rag.verify import llm_judge
 
 
 class LanguageModelJudge:
-    """Any language model of the product. `kept` is false: of an endpoint only a name is known, not what answers to it."""
+    """Any language model of the product. `kept` is false of an endpoint: only a name is known, not what answers to it."""
 
     def __init__(self, model: LanguageModel, patience: float, identity: str = "") -> None:
-        self._model, self._patience = model, patience
-        self._prompt = prompts.load("judge")
+        self._judge = llm_judge.LanguageModelJudge(model, patience)
         self.name = model.name
         self.kept = bool(identity)
-        self.identity = hash_values(identity or model.name, self._prompt.hash)
+        self.identity = hash_values(identity or model.name, self._judge.prompt_hash)
 
     @classmethod
     def named(cls, name: str) -> LanguageModelJudge:
@@ -37,41 +29,18 @@ class LanguageModelJudge:
         Raises:
             UsageError: it names no language model.
         """
-        config = settings()
-        kind, _, rest = name.partition(":")
-        folder = Path(rest)
-        files = sorted(path for path in folder.rglob("*") if path.is_file()) if kind == "hf" and folder.is_dir() else []
-        return cls(open_model(name, config), config.llm_timeout, hash_files(files) if files else "")
+        config, made_of = settings(), hash_named(name)
+        return cls(open_model(name, config), config.llm_timeout, made_of if made_of != name else "")
 
     def grade(self, claim: str, source: str) -> Grade:
-        """Half for, half against when the two orders disagree; none when either reply is not one of the two words."""
-        first = self._ask(f"Source: {source}", f"Claim: {claim}", "YES or NO")
-        second = self._ask(f"Claim: {claim}", f"Source: {source}", "NO or YES")
-        if first is None or second is None:
-            return Grade.none(UNREADABLE, (first, second))
-        score = (first + second) / 2
-        return Grade(score, score == 1, "" if first == second else "its grade turned with the order", (first, second))
-
-    def _ask(self, first: str, second: str, options: str) -> bool | None:
-        fence = f"=== {hash_values(first, second)} ==="  # the same for the same words, and not to be guessed by them
-        prompt = self._prompt.render(fence=fence, first=first, second=second, options=options)
-        try:
-            pieces = blocking(complete(self._model, [Message("user", prompt)], Blocking(), self._patience))
-            return read_grade("".join(piece for piece in pieces if isinstance(piece, str)))
-        except WriterError:
-            return None
-
-
-def read_grade(reply: str) -> bool | None:
-    """The grade a reply gives, or None: it must begin or end with the word, and the other one must not occur.
-
-    A word is a whole word: there is no "yes" in "yesterday", and no grade in "yes and no".
-    """
-    said = [word.casefold() for word in _WORD.findall(reply)]
-    grades = {word for word in said if word in ("yes", "no")}
-    if len(grades) != 1 or not grades & {said[0], said[-1]}:
-        return None
-    return "yes" in grades
+        """Half for, half against when the two orders disagree; none when the reply to either cannot be read."""
+        (first,) = self._judge.ask([(claim, source)])
+        (second,) = self._judge.ask([(claim, source)], turned=True)
+        orders = tuple(None if said.supported is None else said.supported == 1 for said in (first, second))
+        if first.supported is None or second.supported is None:
+            return Grade.none(first.why or second.why, orders)
+        score = (first.supported + second.supported) / 2
+        return Grade(score, score == 1, "" if orders[0] == orders[1] else "its grade turned with the order", orders)
 
 
 def flip_rate(orders: Sequence[Sequence[bool]]) -> float:

@@ -37,9 +37,9 @@ def _score_claim(name: str, item: LabelledClaim, judge: Judge) -> Record:
     detail: dict[str, Any] = {"label": item.label, "claim": item.claim, "set": name}
     if isinstance(judge, CheckerJudge):
         check = judge.check(item.claim, item.source)
-        score: float | None = check.score
+        score = None if check.verdict is Verdict.UNCHECKED else round(check.score, 6)
         supported = check.verdict is Verdict.SUPPORTED
-        detail |= {"score": round(check.score, 6), "verdict": str(check.verdict), "reason": check.reason}
+        detail |= {"score": score, "verdict": str(check.verdict), "reason": check.reason}
     else:
         grade = judge.grade(item.claim, item.source)
         score, supported = grade.score, bool(grade.supported)

@@ -61,13 +61,18 @@ def build(
     fence = f"=== {secrets.token_hex(8)} ==="
     question = _standalone(query, evidence, earlier)
     bare = prompt.render(fence=fence, passages="", question=question)
-    room = CHARACTERS_A_TOKEN * (window - min(MAX_TOKENS, window // 3)) - len(bare)
+    room = room_for(window, bare)
     sentences = SENTENCES if len(evidence) <= MANY else SENTENCES_OF_MANY
     shown = _ordered(_fitting(evidence, sentences, room / (1 + twice)), order)
     passages = "\n\n".join(_passage(number, item, sentences) for number, item in enumerate(shown, 1))
     rendered = prompt.render(fence=fence, passages=passages, question=question)
     hashed = prompt.hash if layout == "found" else f"{prompt.hash}+{layout}"
     return Request(rendered, hashed, fence, passages, tuple(shown))
+
+
+def room_for(window: int, bare: str) -> float:
+    """Characters that go into a prompt beside those of `bare`, where prompt and answer may have `window` tokens."""
+    return CHARACTERS_A_TOKEN * (window - min(MAX_TOKENS, window // 3)) - len(bare)
 
 
 def _fitting(evidence: Sequence[Evidence], sentences: int, room: float) -> list[Evidence]:

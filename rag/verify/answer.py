@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rag.types import Check, Citation, Claim, Draft, Support, Verdict
-from rag.verify.checker import Checker
+from rag.verify.backends import SupportChecker
 
-_ORDER = (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED, Verdict.UNCHECKED)
+# What decides of several: where one could not be checked, nothing is known but that another supports.
+_ORDER = (Verdict.SUPPORTED, Verdict.UNCHECKED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
+_SETTLED = (Verdict.SUPPORTED, Verdict.UNCHECKED)
 
 
-def verify(draft: Draft, checker: Checker) -> tuple[Claim, ...]:
+def verify(draft: Draft, checker: SupportChecker) -> tuple[Claim, ...]:
     """The draft's claims with verdicts, and how each of their citations bears them out.
 
     A claim with several citations is checked against each and, when none bears it out alone, against
@@ -26,7 +28,7 @@ def verify(draft: Draft, checker: Checker) -> tuple[Claim, ...]:
         [
             (claim.text, " ".join(own))
             for claim, own in told
-            if len(own) > 1 and not any(alone[claim.text, quote].verdict is Verdict.SUPPORTED for quote in own)
+            if len(own) > 1 and not any(alone[claim.text, quote].verdict in _SETTLED for quote in own)
         ],
         checker,
     )
@@ -53,7 +55,7 @@ def is_located(citation: Citation) -> bool:
     return bool(citation.quote) and citation.paper.abstract[citation.start : citation.end] == citation.quote
 
 
-def _checked(pairs: list[tuple[str, str]], checker: Checker) -> dict[tuple[str, str], Check]:
+def _checked(pairs: list[tuple[str, str]], checker: SupportChecker) -> dict[tuple[str, str], Check]:
     return dict(zip(pairs, checker.check_all(pairs), strict=True))
 
 

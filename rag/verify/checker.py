@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +57,7 @@ class Checker:
 
     def check_all(self, pairs: Sequence[tuple[str, str]]) -> list[Check]:
         """As `check`, for each (claim, source); what they share is read once, and what can be is read together."""
-        found = [_verbatim(claim, source[:LONGEST_SOURCE]) for claim, source in pairs]
+        found = [verbatim(claim, source[:LONGEST_SOURCE]) for claim, source in pairs]
         left = [pair for pair, check in zip(pairs, found, strict=True) if not check]
         sources = list(dict.fromkeys(source for _, source in left))
         prepared = dict(zip(sources, self.prepare_all(sources), strict=True))
@@ -83,9 +82,11 @@ class Checker:
             for source, own in zip(made, pieces, strict=True)
         ]
 
-    def check_prepared(self, claim: str, source: Prepared) -> Check:
-        """As `check`, for a source made ready by `prepare`."""
-        return _verbatim(claim, source.text) or self._weighed(self._said([claim])[claim], source)
+    def check_prepared(self, claim: str, sources: Sequence[Prepared]) -> list[Check]:
+        """As `check`, against each of several sources made ready by `prepare`."""
+        found = [verbatim(claim, source.text) for source in sources]
+        said = self._said([] if all(found) else [claim])
+        return [check or self._weighed(said[claim], source) for check, source in zip(found, sources, strict=True)]
 
     def read(self, claim: str, source: Prepared) -> Reading:
         """What can be seen of a claim beside a source without the network."""
@@ -173,7 +174,7 @@ def _joined(sentences: Sequence[list[int]]) -> list[int]:
     return [piece for sentence in sentences for piece in sentence]
 
 
-def _verbatim(claim: str, source: str) -> Check | None:
+def verbatim(claim: str, source: str) -> Check | None:
     """Supported, when the source says the claim word for word: as stored, or once both are repaired."""
     said = claim.strip()
     wanted = words(said)
@@ -197,26 +198,3 @@ def _whole_words(text: str, start: int, end: int) -> bool:
     return not (text[start - 1 : start].isalnum() and text[start].isalnum()) and not (
         text[end : end + 1].isalnum() and text[end - 1].isalnum()
     )
-
-
-@cache
-def _default_checker() -> Checker:
-    from rag.config import settings
-
-    return Checker.from_settings(settings())
-
-
-def check(claim: str, source: str, *, settings: Settings | None = None) -> Check:
-    """Check one claim against one source text.
-
-    Args:
-        claim: a sentence.
-        source: the text that should support it, for instance an abstract.
-        settings: other than those of the environment.
-
-    Returns:
-        Verdict, probability that people would call the claim supported, and the nearest sentence:
-        `source[start:end] == quote`.
-    """
-    checker = Checker.from_settings(settings) if settings else _default_checker()
-    return checker.check(claim, source)

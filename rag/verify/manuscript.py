@@ -11,7 +11,7 @@ from rag.ingest.repair import readable
 from rag.retrieve.retriever import Retriever
 from rag.types import Check, Paper, Query, Verdict
 from rag.verify import latex
-from rag.verify.checker import Checker
+from rag.verify.backends import SupportChecker
 from rag.verify.library import Library
 from rag.verify.markers import Key
 from rag.verify.prose import Sentence, sentences
@@ -21,7 +21,8 @@ from rag.verify.references import Reference, References, read_list
 CANDIDATES = 4
 # Papers of a draft recur; what the checker made of them is kept for so many.
 KEPT = 64
-_ORDER = (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED, Verdict.UNCHECKED)
+# What decides of several: where one could not be checked, nothing is known but that another supports.
+_ORDER = (Verdict.SUPPORTED, Verdict.UNCHECKED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def read(text: str, bibliography: Iterable[Reference] = (), *, tex: bool | None 
 
 
 def check_manuscript(
-    manuscript: Manuscript, library: Library, retriever: Retriever, checker: Checker
+    manuscript: Manuscript, library: Library, retriever: Retriever, checker: SupportChecker
 ) -> Iterator[Finding]:
     """A finding for each sentence, in order.
 
@@ -115,7 +116,7 @@ def check_manuscript(
 
 
 class _Judge:
-    def __init__(self, references: References, library: Library, retriever: Retriever, checker: Checker) -> None:
+    def __init__(self, references: References, library: Library, retriever: Retriever, checker: SupportChecker) -> None:
         self._references, self._retriever, self._checker = references, retriever, checker
         self._paper = lru_cache(maxsize=None)(library.paper)
         self._prepared = lru_cache(maxsize=KEPT)(checker.prepare)
@@ -123,7 +124,8 @@ class _Judge:
     def finding(self, sentence: Sentence) -> Finding:
         cited = [item for key in sentence.keys for item in self._cited(key)]
         papers = {item.paper.id: item.paper for item in cited if item.paper}
-        checks = {key: self._check(sentence.claim, paper) for key, paper in papers.items()}
+        held = self._checked(sentence.claim, list(papers.values()))
+        checks = {paper.id: check for paper, check in held}
         made = Finding(
             sentence.claim, sentence.start, sentence.end, None, _unchecked(""), sentence.line, sentence.written,
             tuple(replace(item, check=checks[item.paper.id]) if item.paper else item for item in cited),
@@ -131,12 +133,13 @@ class _Judge:
         if not cited:
             return self._suggested(made)
         if papers:
-            paper, check = self._best(sentence.claim, [(paper, checks[key]) for key, paper in papers.items()])
+            paper, check = self._best(sentence.claim, held)
         else:
             paper, check = None, _unchecked("; ".join(dict.fromkeys(item.missing for item in cited)))
         if check.verdict is Verdict.SUPPORTED:
             return replace(made, paper=paper, check=check)
-        other = self._other(sentence.claim, set(papers))
+        failed = papers and check.verdict is Verdict.UNCHECKED  # what could not be checked just now is not asked again
+        other = None if failed else self._other(sentence.claim, set(papers))
         return replace(made, paper=paper, check=_told(check, made.citations, other), suggestion=other)
 
     def _cited(self, key: Key) -> list[Cited]:
@@ -152,13 +155,14 @@ class _Judge:
             for reference in references
         ]
 
-    def _check(self, claim: str, paper: Paper) -> Check:
-        return self._checker.check_prepared(claim, self._prepared(paper.abstract))
+    def _checked(self, claim: str, papers: Sequence[Paper]) -> list[tuple[Paper, Check]]:
+        checks = self._checker.check_prepared(claim, [self._prepared(paper.abstract) for paper in papers])
+        return list(zip(papers, checks, strict=True))
 
     def _best(self, claim: str, held: Sequence[tuple[Paper, Check]]) -> tuple[Paper, Check]:
         """The best verdict of one paper or, when none alone supports the claim, of all together."""
         best = min(held, key=lambda pair: _rank(pair[1]))
-        if len(held) < 2 or best[1].verdict is Verdict.SUPPORTED:
+        if len(held) < 2 or best[1].verdict in (Verdict.SUPPORTED, Verdict.UNCHECKED):
             return best
         papers = [paper for paper, _ in held]
         joint = self._checker.check(claim, "\n\n".join(paper.abstract for paper in papers))
@@ -171,7 +175,7 @@ class _Judge:
 
     def _suggested(self, made: Finding) -> Finding:
         """The verdict of the best papers that search finds; where none bears the sentence out, of the first."""
-        held = [(paper, self._check(made.sentence, paper)) for paper in self._found(made.sentence)]
+        held = self._checked(made.sentence, self._found(made.sentence))
         if not held:
             return replace(made, check=_unchecked("no paper of the shelf comes near"))
         telling = [pair for pair in held if pair[1].verdict is not Verdict.UNSUPPORTED]
@@ -180,7 +184,7 @@ class _Judge:
 
     def _other(self, claim: str, but: set[str]) -> tuple[Paper, Check] | None:
         """The paper of the shelf, other than these, that supports a claim best."""
-        held = [(paper, self._check(claim, paper)) for paper in self._found(claim) if paper.id not in but]
+        held = self._checked(claim, [paper for paper in self._found(claim) if paper.id not in but])
         said = [pair for pair in held if pair[1].verdict is Verdict.SUPPORTED]
         return min(said, key=lambda pair: _rank(pair[1]), default=None)
 
