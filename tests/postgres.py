@@ -6,9 +6,12 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,17 +55,54 @@ def run(folder: Path, program: str, *arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def postgres_server(folder: Path, port: int) -> Iterator[str]:
+def postgres_server(folder: Path, port: int, data: str = "data") -> Iterator[str]:
     """Its address, while it runs."""
     options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
-    run(folder, "pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    run(folder, "pg_ctl", "-D", str(folder / data), "-w", "-l", str(folder / f"{data}.log"), "-o", options, "start")
     try:
         yield f"postgresql://attest@127.0.0.1:{port}/postgres"
     finally:
-        run(folder, "pg_ctl", "-D", str(folder / "data"), "-w", "-m", "immediate", "stop")
+        with contextlib.suppress(subprocess.CalledProcessError):  # it may have been killed
+            run(folder, "pg_ctl", "-D", str(folder / data), "-w", "-m", "immediate", "stop")
+
+
+@contextlib.contextmanager
+def postgres_replica(folder: Path, primary: str, port: int) -> Iterator[str]:
+    """The address of a hot standby without which the server at `primary` acknowledges nothing, while it runs."""
+    import psycopg
+
+    run(folder, "pg_basebackup", "-d", primary, "-D", str(folder / "replica"), "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")  # fmt: skip
+    with postgres_server(folder, port, "replica") as address:
+        with psycopg.connect(primary, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+            waiting = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+            while connection.execute(waiting).fetchone() == (0,):
+                time.sleep(0.05)
+        yield address
+
+
+def kill(folder: Path) -> None:
+    """Kill the server, without a word to anybody."""
+    os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
+def promote(folder: Path) -> None:
+    """Let the replica take writes."""
+    run(folder, "pg_ctl", "-D", str(folder / "replica"), "-w", "promote")
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def fresh_database(address: str) -> str:
+    """The address of a new database on the server with this address."""
+    import psycopg
+
+    name = f"shelf_{uuid.uuid4().hex}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{address.rpartition('/')[0]}/{name}"

@@ -70,7 +70,7 @@ class Database(Protocol):
         ...
 
     def opening(self) -> AbstractContextManager[object]:
-        """While a ledger is made or looked at first; what fails is told as such, and ends in a closed database."""
+        """While a ledger is made or looked at first: what fails tells of the whole file."""
         ...
 
     def has(self, table: str) -> bool:
@@ -138,20 +138,17 @@ class SqliteDatabase:
             ShelfError: the file cannot be written.
             ShelfIncompatible: it is damaged, or no SQLite file.
         """
-        with contextlib.ExitStack() as failed:
-            failed.callback(self.close)
-            try:
-                self.run("PRAGMA journal_mode=WAL")
-                self.run("PRAGMA synchronous=NORMAL")
-                yield
-            except sqlite3.OperationalError as error:
-                raise ShelfError(f"{self.name} cannot be used: {error}", hint=NO_ROOM) from error
-            except sqlite3.DatabaseError as error:
-                raise ShelfIncompatible(
-                    f"{self.name} is damaged or is no ledger: {error}",
-                    hint="restore it from a backup, or ingest the sources into a new shelf",
-                ) from error
-            failed.pop_all()
+        try:
+            self.run("PRAGMA journal_mode=WAL")
+            self.run("PRAGMA synchronous=NORMAL")
+            yield
+        except sqlite3.OperationalError as error:
+            raise ShelfError(f"{self.name} cannot be used: {error}", hint=NO_ROOM) from error
+        except sqlite3.DatabaseError as error:
+            raise ShelfIncompatible(
+                f"{self.name} is damaged or is no ledger: {error}",
+                hint="restore it from a backup, or ingest the sources into a new shelf",
+            ) from error
 
     def has(self, table: str) -> bool:
         return bool(self.run("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
