@@ -20,8 +20,8 @@ DEFAULTS = {
     "target_session_attrs": "read-write", "connect_timeout": "5", "application_name": "attest",
     "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "20000",
 }  # fmt: skip
-# Connections of one process that are kept for the next statement.
-KEPT = 4
+# Connections that one process has at most; what nobody uses is kept for the next statement.
+MOST = 8
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class PostgresDatabase:
             ) from None
         self._address = psycopg.conninfo.make_conninfo(**DEFAULTS | given)
         self._idle: list[Any] = []
+        self._room = threading.BoundedSemaphore(MOST)
         self._own = threading.local()
         self.run("SELECT 1")
 
@@ -125,23 +126,21 @@ class PostgresDatabase:
     @contextlib.contextmanager
     def _lent(self) -> Iterator[Any]:
         """A connection for the block alone. One that breaks takes the others that are kept with it: their server is gone."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._psycopg.connect(self._address, autocommit=True)
-        try:
-            yield connection
-        except self._psycopg.OperationalError:
-            self.close()
-            raise
-        finally:
-            at_rest = (
-                connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE
-            )  # not where one was interrupted
-            if at_rest and len(self._idle) < KEPT:
-                self._idle.append(connection)
-            else:
-                connection.close()
+        with self._room:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._psycopg.connect(self._address, autocommit=True)
+            try:
+                yield connection
+            except self._psycopg.OperationalError:
+                self.close()
+                raise
+            finally:
+                if connection.info.transaction_status == self._psycopg.pq.TransactionStatus.IDLE:
+                    self._idle.append(connection)
+                else:  # it broke, or was interrupted
+                    connection.close()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

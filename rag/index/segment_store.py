@@ -71,6 +71,11 @@ class SegmentStore:
         """Forget everything (the ledger has it all)."""
         self._segments, self._after, self._mark = [], (EVERYTHING, 0), ""
 
+    def remove(self) -> None:
+        """Delete the files."""
+        with self._lock or nullcontext():
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def follow(self, ledger: Ledger) -> Segments:
         """Take in what changed in the ledger since, and show all of it."""
         with self._lock or nullcontext():

@@ -213,8 +213,7 @@ class Shelf:
         except BaseException as error:
             if not is_fault(error):
                 raise
-        self.vectors.damaged = True
-        self._follower.submit(self._rebuild_vectors).result()  # after what is under way
+        self._follower.submit(self._follow, anew=True).result()  # after what is under way
         return self.vectors.query(vector, limit)
 
     def refresh(self) -> None:
@@ -227,7 +226,8 @@ class Shelf:
     def catch_up(self) -> None:
         """Let searches see what other processes stored since; a shelf of this process's own has nothing to catch up with."""
         if self.shared and self.ledger.state != self._seen:
-            self._show()
+            with self._writing():
+                self._show()
 
     def _show(self) -> None:
         with self._catching:
@@ -247,7 +247,7 @@ class Shelf:
         """Let the indexes take in what they missed, or make them anew."""
         self._follow()
         if not self.shared and self.vectors.count() != self.ledger.count()[1]:
-            self._rebuild_vectors()
+            self._follow(anew=True)
         if not self._store.open(self.ledger.identity):
             shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
             for name in ("lexical.npz", "state.json"):
@@ -258,14 +258,14 @@ class Shelf:
             self._store.clear()
             self._show()
 
-    def _follow(self) -> None:
-        """Let the vector index take in what changed in the ledger since it last did, with nothing written meanwhile."""
-        identity = self.ledger.identity
-        if not self.vectors.damaged and self.vectors.noted(identity) == self.ledger.revision:
+    def _follow(self, *, anew: bool = False) -> None:
+        """Let the vector index take in what changed in the ledger since it last did, or all of it `anew`."""
+        identity, anew = self.ledger.identity, anew or self.vectors.damaged
+        if not anew and self.vectors.noted(identity) == self.ledger.revision:
             return
         with self.ledger.alone():
             revision = self.ledger.revision
-            followed = EVERYTHING if self.vectors.damaged else self.vectors.noted(identity)
+            followed = EVERYTHING if anew else self.vectors.noted(identity)
             if followed > revision or followed == EVERYTHING:
                 followed = EVERYTHING
                 self.vectors.clear()
@@ -277,11 +277,6 @@ class Shelf:
                     bar.update(len(held))
             self.vectors.damaged = False
             self.vectors.note(identity, revision)
-
-    def _rebuild_vectors(self) -> None:
-        with self.ledger.alone():
-            self.vectors.clear()
-            self._follow()
 
 
 @contextlib.contextmanager

@@ -64,18 +64,20 @@ def verify(address: Path | str, settings: Settings) -> Health:
         ShelfMissing, ShelfLocked, ShelfIncompatible, ShelfError: as `rag.index.shelf.Shelf`.
     """
     place = Place.of(address, settings)
-    with place.opened(settings, create=False) as database:
+    with contextlib.ExitStack() as opened:
+        database = opened.enter_context(place.opened(settings, create=False))
         ledger = Ledger(database, {}, place.name)
-        with (
-            ledger.alone(),
-            contextlib.closing(open_vectors(place.folder, settings, ledger.identity, database)) as vectors,
-        ):
-            faults = tuple(_faults(ledger))
-            stale = () if faults else tuple(_stale(place.folder, ledger, vectors))
-            papers, passages = ledger.count()
-            if stale:  # nothing is in step: opening makes all of it anew
-                vectors.clear()
-                shutil.rmtree(place.folder / "segments", ignore_errors=True)
+        opened.enter_context(ledger.alone())
+        vectors = open_vectors(place.folder, settings, ledger.identity, database)
+        opened.callback(vectors.close)
+        width = next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1)
+        store = SegmentStore(place.folder / "segments", width, shared=database.shared)
+        faults = tuple(_faults(ledger))
+        stale = () if faults else tuple(_stale(ledger, vectors, store))
+        papers, passages = ledger.count()
+        if stale:  # nothing is in step: opening makes all of it anew
+            vectors.clear()
+            store.remove()
     if stale:
         Shelf(address, settings).close()
     return Health(papers, passages, stale, faults)
@@ -98,7 +100,7 @@ def _faults(ledger: Ledger) -> Iterator[str]:
         yield f"{len(wrong)} passages do not fit their papers: {', '.join(wrong[:_SHOWN])}"
 
 
-def _stale(folder: Path, ledger: Ledger, vectors: VectorIndex) -> Iterator[str]:
+def _stale(ledger: Ledger, vectors: VectorIndex, store: SegmentStore) -> Iterator[str]:
     _, passages = ledger.count()
     if vectors.damaged:
         yield "the vectors could not be opened"
@@ -106,7 +108,6 @@ def _stale(folder: Path, ledger: Ledger, vectors: VectorIndex) -> Iterator[str]:
         yield f"the index of vectors holds {vectors.count()} passages, the ledger {passages}"
     elif not all(vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)):
         yield "the index of vectors holds other passages or vectors than the ledger"
-    store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
     if not store.open(ledger.identity):
         yield "the files of words and vectors could not be read"
     elif not _agree(store, ledger):
@@ -114,8 +115,8 @@ def _stale(folder: Path, ledger: Ledger, vectors: VectorIndex) -> Iterator[str]:
 
 
 def _agree(store: SegmentStore, ledger: Ledger) -> bool:
-    """Whether the segments hold what the ledger does, paper by paper."""
-    segments, at, papers = store.view(), (EVERYTHING, 0), 0
+    """Whether the segments, once they took in what they had not yet, hold what the ledger does, paper by paper."""
+    segments, at, papers = store.follow(ledger), (EVERYTHING, 0), 0
     while changed := ledger.changed(at, BATCH):
         at, papers = changed[-1].changed, papers + len(changed)
         rows = segments.rows_of([one.id for one in changed])
@@ -175,22 +176,22 @@ def restore(source: Path, address: Path | str, settings: Settings) -> int:
     place = Place.of(address, settings)
     folder = place.folder
     if folder.exists() and any(folder.iterdir()):
-        raise ShelfError(f"{folder} is not empty", hint="give --shelf a new folder")
-    if place.url:
-        with place.opened(settings, create=True) as database:
-            if database.has(NEWEST):
-                raise ShelfError(f"there is a shelf at {place.name} already", hint="give --shelf a new database")
+        kept = "delete it: it is what this machine kept of an earlier shelf there"
+        raise ShelfError(f"{folder} is not empty", hint=kept if place.url else "give --shelf a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = ShelfLock(folder, settings.lock_wait)
-    try:
-        _unpack(source, folder)
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint="attest backup makes one") from error
-    finally:
-        lock.release()
-    if place.url:
-        _move(folder / LEDGER, place, settings)
+    with contextlib.ExitStack() as failed:
+        failed.callback(shutil.rmtree, folder, ignore_errors=True)
+        lock = ShelfLock(folder, settings.lock_wait)
+        try:
+            _unpack(source, folder)
+            if place.url:
+                _move(folder / LEDGER, place, settings)
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            hint = "attest backup makes one"
+            raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint=hint) from error
+        finally:
+            lock.release()
+        failed.pop_all()
     with Shelf(address, settings) as shelf:
         return shelf.ledger.count()[0]
 
@@ -198,6 +199,8 @@ def restore(source: Path, address: Path | str, settings: Settings) -> int:
 def _move(ledger: Path, place: Place, settings: Settings) -> None:
     """Put a ledger that was unpacked into the database where it belongs."""
     with place.opened(settings, create=True) as target, contextlib.closing(SqliteDatabase(ledger)) as database:
+        if target.has(NEWEST):
+            raise ShelfError(f"there is a shelf at {place.name} already", hint="give --shelf a new database")
         Ledger(database, {}).copy(target)
     ledger.unlink()
 
