@@ -23,6 +23,8 @@ DEFAULTS = {
 # Connections that one process has at most; what nobody uses is kept for the next statement.
 MOST = 8
 
+_WHERE = "start it, or give the address of one that runs (--shelf or ATTEST_SHELF, or ATTEST_VECTORS)"
+
 T = TypeVar("T")
 
 
@@ -103,7 +105,7 @@ class PostgresDatabase:
                 with self._lent() as connection:
                     return call(connection)
 
-            return ask(attempt, self._may_pass, f"the PostgreSQL server at {self.name}", "start it, or say where it is")
+            return ask(attempt, self._may_pass, f"the PostgreSQL server at {self.name}", _WHERE)
 
     def alone(self) -> AbstractContextManager[object]:
         return self.transaction()
