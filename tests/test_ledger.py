@@ -293,6 +293,19 @@ def test_writers_in_other_processes_are_told_apart_from_this_one(server):
         assert mine.papers([BEES.id]) == theirs.papers([BEES.id])
 
 
+def test_two_shelves_live_in_two_schemas_of_one_database(server):
+    address = fresh_database(server)
+    with contextlib.closing(PostgresDatabase(address)) as database:
+        put(Ledger(database, MADE), OWLS)
+        database.run("CREATE SCHEMA bees")
+    with contextlib.closing(PostgresDatabase(f"{address}?options=-csearch_path%3Dbees,public")) as database:
+        ledger = Ledger(database, MADE)
+        assert ledger.count()[0] == 0
+        put(ledger, BEES)
+    with contextlib.closing(PostgresDatabase(address)) as database:
+        assert list(Ledger(database, MADE).papers([OWLS.id, BEES.id])) == [OWLS.id]
+
+
 def test_what_a_server_refuses_is_no_full_disk(server):
     with contextlib.closing(PostgresDatabase(fresh_database(server))) as database:
         with pytest.raises(ShelfError, match="refuses") as caught:

@@ -167,7 +167,9 @@ class PostgresDatabase:
         return contextlib.nullcontext()  # every statement tells of itself
 
     def has(self, table: str) -> bool:
-        return bool(self.run("SELECT to_regclass(?) IS NOT NULL", (f'"{table}"',))[0][0])
+        # In the first schema of the path, where tables are made: others may hold another shelf.
+        query = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
+        return bool(self.run(query, (table,)))
 
     def faults(self, most: int) -> list[str]:
         return []  # a server looks after its own files
