@@ -22,6 +22,7 @@ from eval.suites.answers import user_questions
 from eval.suites.options import Options
 from eval.summary import Figure
 from eval.writing import show, write
+from rag.address import to_address
 from rag.errors import AttestError, UsageError
 
 Suite = Callable[[Options], Iterator[list[Task]]]
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--questions", type=Path, default=DATASETS / "questions.jsonl", help="JSONL file of questions (answers, health)"
     )
-    add("--shelf", type=Path, help="shelf to ask (default: one made of the starter papers)")
+    add("--shelf", type=to_address, metavar="SHELF", help="shelf to ask (default: one made of the starter papers)")
     add("--llm", metavar="NAME", help="language model that writes: openai:MODEL or hf:PATH")
     add("--judge", metavar="NAME", default="checker",
         help="who says what supports what: checker, nli:FOLDER_OR_HUB_NAME, openai:MODEL or hf:PATH (default: checker)")  # fmt: skip

@@ -80,9 +80,9 @@ def _models(config: Settings) -> dict[str, str]:
     return {**beside, "embedding": hash_files(files), "support": hash_file(WEIGHTS)}
 
 
-def _shelf(folder: Path, config: Settings) -> str:
+def _shelf(shelf: str | Path, config: Settings) -> str:
     """Of the papers on the shelf, whatever order they came in."""
-    with open_ledger(folder, config) as ledger:
+    with open_ledger(shelf, config) as ledger:
         return hash_values(sorted(hash_values(paper.to_dict()) for _, paper in ledger.all_papers()))
 
 

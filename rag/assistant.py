@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rag.answer.language_model import LanguageModel
 from rag.answer.models import open_model
 from rag.config import Settings, settings
 from rag.errors import ShelfMissing, WriterError
+from rag.index.place import Place
 from rag.index.shelf import Shelf
 from rag.ingest.pipeline import Progress, Store, ingest
 from rag.ingest.repair import readable
@@ -38,9 +39,10 @@ class Assistant:
     """Questions to one shelf. Use as a context manager, or call `close`; threads may share it."""
 
     def __init__(
-        self, folder: Path, config: Settings, model: LanguageModel | None = None, embedding: Any | None = None
+        self, place: Place, config: Settings, model: LanguageModel | None = None, embedding: Any | None = None
     ) -> None:
-        self.folder = folder
+        self.place = place
+        self.folder = place.folder
         self._config = config
         self._model = model
         self._embedding = embedding
@@ -58,10 +60,10 @@ class Assistant:
         strict: bool | None = None,
         settings: Settings | None = None,
     ) -> Assistant:
-        """Open the shelf in a folder. Where there is none yet, `ingest` makes one.
+        """Open the shelf in a folder or database. Where there is none yet, `ingest` makes one.
 
         Args:
-            shelf: the folder; that of the settings when None.
+            shelf: the folder, or the database (`postgresql://...`); that of the settings when None.
             llm: the language model that writes: `openai:MODEL`, `hf:PATH`, or an LLM object of LlamaIndex; that of the
                 settings when None, and the extractive writer when these name none.
             embedding: an embedding object of LlamaIndex whose vectors passages and questions get; the shelf can then only be
@@ -80,9 +82,9 @@ class Assistant:
         # What is given by argument stands in for the setting everywhere, where the language model judges, too.
         config = config.model_copy(update={"llm": wanted if isinstance(wanted, str) else None})
         model = open_model(wanted, config) if wanted is not None else None
-        assistant = cls(Path(shelf or config.shelf), config, model, embedding)
-        if (assistant.folder / "ledger.sqlite").is_file():
-            assistant._shelf = Shelf(assistant.folder, config, embedding=embedding)
+        assistant = cls(Place.of(shelf or config.shelf, config), config, model, embedding)
+        with suppress(ShelfMissing):
+            assistant._shelf = Shelf(assistant.place.address, config, embedding=embedding)
         return assistant
 
     def __enter__(self) -> Assistant:
@@ -104,7 +106,7 @@ class Assistant:
             ShelfMissing: nothing was ingested yet.
         """
         if self._shelf is None:
-            raise ShelfMissing(f"there is no shelf at {self.folder}", self.folder)
+            raise ShelfMissing(f"there is no shelf at {self.place.name}", self.place.name)
         return self._shelf
 
     def ingest(
@@ -123,7 +125,7 @@ class Assistant:
         """
         with self._writing:
             if self._shelf is None:
-                self._shelf = Shelf(self.folder, self._config, create=True, embedding=self._embedding)
+                self._shelf = Shelf(self.place.address, self._config, create=True, embedding=self._embedding)
             with self._store(self._shelf, ray) as store:
                 return ingest(
                     store, sources, format=format, page_year=page_year or self._config.page_year,
@@ -140,6 +142,7 @@ class Assistant:
     def search(self, words: str, k: int = 10, filters: Mapping[str, Any] | None = None) -> list[Evidence]:
         """The `k` best papers for these words, each with its sentences, best first."""
         asked = cleaned(words)
+        self.shelf.catch_up()
         retriever = Retriever(self.shelf)
         query = Query(asked, asked, filters=to_filters(filters))
         # Where neither words nor meaning meet there is nothing to show.
@@ -240,9 +243,10 @@ class Assistant:
         return open_checker(self._config, self.shelf.embedder, self._backend)
 
     def _filled(self) -> Shelf:
-        """The shelf, with something on it."""
+        """The shelf as it is now, with something on it."""
+        self.shelf.catch_up()
         if not len(self.shelf.segments):
-            raise ShelfMissing(f"the shelf {self.folder} is empty", self.folder)
+            raise ShelfMissing(f"the shelf {self.place.name} is empty", self.place.name)
         return self.shelf
 
     async def _write(

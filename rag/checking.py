@@ -25,7 +25,7 @@ _YAML = re.compile(r"^bibliography:[ \t]*(?P<value>.*(?:\n[ \t]*-[ \t]+.*)*)", r
 
 def check_draft(
     draft: str,
-    shelf: Path,
+    shelf: str | Path,
     *,
     bib: Sequence[Path],
     format: str,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from rag import __version__, render
+from rag.address import to_address, without_password
 from rag.errors import AttestError, IngestError, UsageError
 from rag.types import Evidence, IngestReport, Rejected, Verdict
 from ui import options
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rag.ingest.pipeline import Progress
 
 NOTHING = 3
+_SHELF = "folder of the shelf, or its database, postgresql://... (default: ATTEST_SHELF, or ./shelf)"
 _LLM = "language model that writes: openai:MODEL (an OpenAI-compatible endpoint) or hf:PATH (a transformers model)"
 _STRICT = "remove sentences of the language model that their papers do not support"
 _BIB = "BibTeX file that citations refer to (default: those the draft names, or all beside it); may be repeated"
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(run=run)
         if shelf:
-            added.add_argument("--shelf", type=Path, help="folder of the shelf (default: ATTEST_SHELF, or ./shelf)")
+            added.add_argument("--shelf", type=to_address, metavar="SHELF", help=_SHELF)
         return added
 
     ingest = command("ingest", _ingest, "read papers from files or services into the shelf")
@@ -169,10 +171,10 @@ def _verdicts(text: str) -> list[Verdict]:
     return [Verdict(name) for name in named] + [Verdict.CONTRADICTED] * (Verdict.UNSUPPORTED in named)
 
 
-def _folder(arguments: argparse.Namespace) -> Path:
+def _shelf(arguments: argparse.Namespace) -> str | Path:
     from rag.config import settings
 
-    return Path(arguments.shelf or settings().shelf)
+    return arguments.shelf or settings().shelf
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
@@ -180,7 +182,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from rag.ingest.formats import KNOWN
 
     _check_limit(arguments)
-    with Assistant.open(_folder(arguments)) as assistant, _bar() as progress:
+    with Assistant.open(_shelf(arguments)) as assistant, _bar() as progress:
         report = assistant.ingest(
             arguments.paths,
             format=arguments.format,
@@ -192,7 +194,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
     _tell_rejected(report.rejected)
     if report.omitted:
         print(f"... and {report.omitted:,} more", file=sys.stderr)
-    print(summary(report, _folder(arguments)))
+    print(summary(report, assistant.folder))
     if not report.read:
         raise IngestError(
             "nothing could be read",
@@ -243,25 +245,26 @@ def _watch(arguments: argparse.Namespace) -> int:
     from rag import watch
     from rag.assistant import Assistant
     from rag.config import settings
+    from rag.index.place import Place
 
-    folder = _folder(arguments)
+    shelf = _shelf(arguments)
     _check_limit(arguments)
     if bool(arguments.sources) != (arguments.action in ("add", "remove")):
         raise UsageError(
             "add and remove take sources, list and run none", hint="attest watch add SOURCE; attest watch run"
         )
     if arguments.action == "run":
-        with Assistant.open(folder) as assistant:
+        with Assistant.open(shelf) as assistant:
             found = watch.run(assistant, date.today())
         _tell_rejected(found.rejected)
         print(f"{len(found.papers)} new: {found.digest}" if found.digest else "nothing new since the last run")
         return 0 if found.papers else 1 if found.rejected else NOTHING
     if arguments.action == "add":
-        watched = watch.add(folder, arguments.sources, arguments.limit, settings())
+        watched = watch.add(shelf, arguments.sources, arguments.limit, settings())
     elif arguments.action == "remove":
-        watched = watch.remove(folder, arguments.sources, settings())
+        watched = watch.remove(shelf, arguments.sources, settings())
     else:
-        watched = watch.read(folder)
+        watched = watch.read(Place.of(shelf, settings()).folder)
     for one in watched.searches:
         print(f"{render.plain(one.source)}  (last run: {one.last or 'never'})")
     if not watched.searches:
@@ -274,7 +277,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
     if arguments.k < 1:
         raise UsageError(f"-k must be at least 1, not {arguments.k}", hint="leave it out for 10")
-    with Assistant.open(_folder(arguments)) as assistant:
+    with Assistant.open(_shelf(arguments)) as assistant:
         found: list[Evidence] = assistant.search(
             arguments.words, arguments.k, {"year": arguments.year} if arguments.year else None
         )
@@ -290,7 +293,7 @@ def _ask(arguments: argparse.Namespace) -> int:
     from rag.terminal import show
 
     filters = {"year": arguments.year} if arguments.year else None
-    with Assistant.open(_folder(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
+    with Assistant.open(_shelf(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
         if sys.stdout.isatty() and not (arguments.json or arguments.no_stream):
             answer = show(assistant.stream(arguments.question, filters=filters), sys.stdout, _width())
         else:
@@ -307,7 +310,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from rag.checking import check_draft
 
     return check_draft(
-        arguments.draft, _folder(arguments), bib=arguments.bib, format=arguments.format, fail_on=arguments.fail_on,
+        arguments.draft, _shelf(arguments), bib=arguments.bib, format=arguments.format, fail_on=arguments.fail_on,
         cited_only=arguments.cited_only, width=_width(),
     )  # fmt: skip
 
@@ -320,7 +323,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         return 0
     from app import serve
 
-    with Assistant.open(_folder(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
+    with Assistant.open(_shelf(arguments), llm=arguments.llm, strict=arguments.strict) as assistant:
         assistant.shelf  # noqa: B018  a missing shelf is said now, not at the first question
         serve(assistant, options.to_options(arguments))
     return 0
@@ -331,7 +334,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from rag.config import settings
     from rag.index.shelf import open_ledger
 
-    with open_ledger(_folder(arguments), settings()) as ledger:
+    with open_ledger(_shelf(arguments), settings()) as ledger:
         if arguments.answer is None:
             _write(export.WRITERS[arguments.kind or "jsonl"](paper for _, paper in ledger.all_papers()), arguments.kind)
             return 0
@@ -380,7 +383,7 @@ def _verified(arguments: argparse.Namespace) -> bool:
     from rag.config import settings
     from rag.index import upkeep
 
-    health = upkeep.verify(_folder(arguments), settings())
+    health = upkeep.verify(_shelf(arguments), settings())
     for fault in health.faults:
         print(f"fault       {fault}; restore a backup (attest restore), or ingest the sources into a new shelf")
     for stale in health.stale:
@@ -394,7 +397,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     from rag.config import settings
     from rag.index import upkeep
 
-    papers = upkeep.backup(_folder(arguments), arguments.file, settings())
+    papers = upkeep.backup(_shelf(arguments), arguments.file, settings())
     print(f"{papers} papers kept in {arguments.file}")
     return 0
 
@@ -403,8 +406,8 @@ def _restore(arguments: argparse.Namespace) -> int:
     from rag.config import settings
     from rag.index import upkeep
 
-    papers = upkeep.restore(arguments.file, _folder(arguments), settings())
-    print(f"{papers} papers restored to {_folder(arguments)}")
+    papers = upkeep.restore(arguments.file, _shelf(arguments), settings())
+    print(f"{papers} papers restored to {without_password(_shelf(arguments))}")
     return 0
 
 

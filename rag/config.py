@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from rag.address import to_address, without_password
 from rag.errors import UsageError
 
 # How a language model is shown the passages: in the order of the search (a comparison's as it names them), the best first or
@@ -31,9 +31,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ATTEST_", env_ignore_empty=True, frozen=True, extra="forbid")
 
-    shelf: Path = Field(Path("shelf"), description="folder of the shelf")
+    shelf: Annotated[str | Path, BeforeValidator(to_address)] = Field(
+        Path("shelf"),
+        description="folder of the shelf, or a PostgreSQL database with pgvector that several processes share (postgresql://...)",
+    )
     cache_dir: Path = Field(
-        default_factory=lambda: user_cache_path("attest"), description="where the exported embedding model is kept"
+        default_factory=lambda: user_cache_path("attest"),
+        description="where the exported embedding model is kept, and what this machine makes of shelves in databases",
     )
     embedding_model: str | None = Field(
         None,
@@ -51,7 +55,7 @@ class Settings(BaseSettings):
     )
     vectors: str | None = Field(
         None,
-        description="address of a Chroma server (http://HOST:PORT) or of a PostgreSQL database with pgvector (postgresql://...) that holds the passage vectors; they are in the shelf's folder when unset",
+        description="address of a Chroma server (http://HOST:PORT) or of a PostgreSQL database with pgvector (postgresql://...) that holds the passage vectors of a shelf in a folder; they are there too when unset",
     )
     lock_wait: float = Field(5.0, ge=0, description="seconds to wait for another process to let go of the shelf")
     page_year: int | None = Field(
@@ -169,4 +173,4 @@ def _shown(value: Any, *, secret: bool = False) -> str:
     if secret:
         return "set"
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return re.sub(r"//[^/@\s]*@", "//...@", text)  # an address may carry a name and password
+    return without_password(text)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from importlib import metadata
+from pathlib import Path
 
+from rag.address import without_password
 from rag.config import Settings, described, unknown_variables
 from rag.errors import AttestError
 
+_COUNT, _META = "SELECT count(*) FROM papers", "SELECT key, value FROM meta"
 _CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
 _EXTRAS = {
     "gradio": ("ui", "attest serve"),
     "openai": ("llm", "attest ask --llm openai:MODEL"),
     "transformers": ("hf", "attest ask --llm hf:PATH"),
     "matplotlib": ("eval", "report.html of attest eval"),
-    "psycopg": ("postgres", "passage vectors in PostgreSQL"),
+    "psycopg": ("postgres", "a shelf or its vectors in PostgreSQL"),
     "llama-index-core": ("llama", "Assistant.open(llm=a LlamaIndex object)"),
 }
 
@@ -79,22 +83,28 @@ def _checker(settings: Settings) -> tuple[list[str], bool]:
 
 
 def _shelf(settings: Settings) -> tuple[list[str], bool]:
-    ledger = settings.shelf / "ledger.sqlite"
-    if not ledger.is_file():
-        return [
-            f"shelf       {settings.shelf} is not there; make it: attest ingest PAGES --shelf {settings.shelf}"
-        ], True
+    name = without_password(settings.shelf)
     try:
-        return list(_counted(settings)), True
+        counted = _in_database(settings.shelf) if isinstance(settings.shelf, str) else _in_folder(settings.shelf)
     except sqlite3.DatabaseError as error:
-        return [f"shelf       {settings.shelf} is damaged: {error}"], False
+        return [f"shelf       {name} is damaged: {error}"], False
+    except AttestError as error:
+        return [f"shelf       {error}; {error.hint}"], False
+    if counted is None:
+        return [f"shelf       {name} is not there; make it: attest ingest PAGES --shelf {name}"], True
+    papers, meta = counted
+    return [f"shelf       {name}: {papers} papers, made with {meta.get('model')}, format {meta.get('format')}"], True
 
 
-def _counted(settings: Settings) -> Iterator[str]:
-    database = sqlite3.connect(f"file:{settings.shelf / 'ledger.sqlite'}?mode=ro", uri=True)
-    try:
-        papers = database.execute("SELECT count(*) FROM papers").fetchone()[0]
-        meta = dict(database.execute("SELECT key, value FROM meta"))
-    finally:
-        database.close()
-    yield f"shelf       {settings.shelf}: {papers} papers, made with {meta.get('model')}, format {meta.get('format')}"
+def _in_folder(folder: Path) -> tuple[int, dict[str, str]] | None:
+    if not (folder / "ledger.sqlite").is_file():
+        return None
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True)) as database:
+        return database.execute(_COUNT).fetchone()[0], dict(database.execute(_META))
+
+
+def _in_database(url: str) -> tuple[int, dict[str, str]] | None:
+    from rag.index.postgres import PostgresDatabase
+
+    with contextlib.closing(PostgresDatabase(url)) as database:
+        return (database.run(_COUNT)[0][0], dict(database.run(_META))) if database.has("papers") else None

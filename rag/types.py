@@ -7,6 +7,7 @@ import html
 import json
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -135,6 +136,14 @@ class IngestReport:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+# For each record that arrives, the id to store it under and what the shelf has of its paper; who says so; the papers to be
+# stored, those with new words and those with new metadata alone; and who says these anew when the shelf has changed.
+Resolved = list[tuple[str, Paper | None]]
+Resolve = Callable[[Sequence[Paper]], Resolved]
+Changes = tuple[Sequence[Paper], Sequence[Paper]]
+Again = Callable[[Resolve], Changes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from rag.assistant import Assistant
 from rag.config import Settings
-from rag.errors import ShelfError, UsageError
+from rag.errors import ShelfError, ShelfMissing, UsageError
 from rag.export import reference
 from rag.index.lock import ShelfLock
-from rag.index.shelf import prepare
+from rag.index.place import Place
 from rag.ingest.files import STARTER, is_address, shown
 from rag.ingest.repair import readable
 from rag.render import escaped
@@ -73,27 +73,31 @@ def read(folder: Path) -> Watched:
         raise ShelfError(f"{path} is damaged: {error}", hint="delete it and add the searches again") from error
 
 
-def add(folder: Path, sources: Sequence[str], limit: int | None, settings: Settings) -> Watched:
+def add(shelf: str | Path, sources: Sequence[str], limit: int | None, settings: Settings) -> Watched:
     """Keep these sources; one that is kept already gets the new limit.
 
     Raises:
         UsageError: there is no such file, folder or service.
     """
     named = [_absolute(source) for source in sources]
-    with _alone(folder, settings):
+    place = Place.of(shelf, settings)
+    folder = place.folder
+    with _alone(place, settings.lock_wait):
         watched = read(folder)
         kept = {one.source: one for one in watched.searches}
         kept |= {source: replace(kept.get(source, Search(source)), limit=limit) for source in named}
         return _save(folder, replace(watched, searches=tuple(kept.values())))
 
 
-def remove(folder: Path, sources: Sequence[str], settings: Settings) -> Watched:
+def remove(shelf: str | Path, sources: Sequence[str], settings: Settings) -> Watched:
     """Keep these sources no longer; their papers stay.
 
     Raises:
         UsageError: one is not kept.
     """
-    with _alone(folder, settings):
+    place = Place.of(shelf, settings)
+    folder = place.folder
+    with _alone(place, settings.lock_wait):
         watched = read(folder)
         kept = {one.source: one for one in watched.searches}
         for source in sources:
@@ -109,7 +113,14 @@ def run(assistant: Assistant, today: date) -> Run:
 
     Raises:
         UsageError: nothing is watched.
+        ShelfLocked: another run of this machine is under way.
     """
+    # An open shelf in a folder is nobody else's already.
+    with _alone(assistant.place, 0) if assistant.place.url else contextlib.nullcontext():
+        return _run(assistant, today)
+
+
+def _run(assistant: Assistant, today: date) -> Run:
     folder = assistant.folder
     watched = read(folder)
     if not watched.searches:
@@ -117,8 +128,11 @@ def run(assistant: Assistant, today: date) -> Run:
             "nothing is watched", hint='add a search: attest watch add arxiv:"cat:cs.CL AND abs:attention"'
         )
     if watched.told is None:
-        there = (folder / "ledger.sqlite").is_file()
-        watched = _save(folder, replace(watched, told=assistant.shelf.ledger.newest() if there else 0))
+        try:
+            told = assistant.shelf.ledger.newest()
+        except ShelfMissing:
+            told = 0
+        watched = _save(folder, replace(watched, told=told))
     rejected: list[Rejected] = []
     for one in watched.searches:
         rejected += assistant.ingest([one.source], limit=one.limit).rejected
@@ -174,10 +188,10 @@ def _absolute(source: str) -> str:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, settings: Settings) -> Iterator[None]:
-    """While nobody else has the shelf."""
-    prepare(folder, create=True)
-    lock = ShelfLock(folder, settings.lock_wait)
+def _alone(place: Place, wait: float) -> Iterator[None]:
+    """While nobody else of this machine has the shelf."""
+    place.prepare(create=True)
+    lock = ShelfLock(place.folder, wait)
     try:
         yield
     finally:

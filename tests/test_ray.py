@@ -28,9 +28,11 @@ STARTER = Path(__file__).parent.parent / "eval" / "datasets" / "papers.jsonl"
 
 
 def content(folder: Path) -> dict[str, list[Any]]:
-    """All that a shelf's ledger holds, bit by bit, but for the number it was given when it was made."""
+    """All that a shelf's ledger holds, bit by bit, but for the numbers that it and its transactions were given."""
     ledger = sqlite3.connect(folder / "ledger.sqlite")
-    tables = [name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    tables = [
+        name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'history'")
+    ]
     held = {name: sorted(ledger.execute(f"SELECT * FROM {name}"), key=repr) for name in tables}
     ledger.close()
     return {name: [row for row in rows if "identity" not in row] for name, rows in held.items()}

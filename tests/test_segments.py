@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rag.index import segment_store
 from rag.index.columns import NAMES as COLUMNS
+from rag.index.database import SqliteDatabase
 from rag.index.ledger import Ledger
 from rag.index.lexical import terms
 from rag.index.postings import NAMES as WORDS
@@ -47,7 +48,7 @@ def put(ledger: Ledger, papers: Sequence[Paper]) -> None:
 
 
 def ledger_of(folder, papers: Sequence[Paper] = ()) -> Ledger:
-    ledger = Ledger(folder / "ledger.sqlite", {"model": "made by hand"})
+    ledger = Ledger(SqliteDatabase(folder / "ledger.sqlite"), {"model": "made by hand"})
     if papers:
         put(ledger, papers)
     return ledger

@@ -23,6 +23,7 @@ from rag.config import Settings
 from rag.errors import ShelfError
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
+from rag.index.postgres import PostgresDatabase
 from rag.index.upkeep import verify
 from rag.index.vector_index import VectorIndex, Vectors
 from rag.index.vectors import ServerVectors, VectorStore
@@ -74,7 +75,8 @@ def index(request, tmp_path) -> Iterator[VectorIndex]:
         case "server":
             opened = ServerVectors(request.getfixturevalue("server"), tmp_path.name, keep_text=True)
         case "postgres":
-            opened = PostgresVectors(request.getfixturevalue("postgres"), tmp_path.name, keep_text=True)
+            database = PostgresDatabase(request.getfixturevalue("postgres"))
+            opened = PostgresVectors(database, tmp_path.name, keep_text=True)
     yield opened
     opened.close()
 

@@ -106,7 +106,7 @@ def _theme() -> gr.Theme:
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python app.py [--shelf DIR] [--host HOST] [--port PORT] ...`; returns the exit code."""
     parser = argparse.ArgumentParser(prog="app.py", description="Serve the chat page of Attest.")
-    parser.add_argument("--shelf", help="folder of the shelf (default: ATTEST_SHELF, or ./shelf)")
+    parser.add_argument("--shelf", help="folder or database of the shelf (default: ATTEST_SHELF, or ./shelf)")
     add_options(parser)
     options = parser.parse_args(arguments)
     try:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from rag.index.database import SqliteDatabase
 from rag.index.ledger import Ledger
 from rag.index.stored import EncodedPaper
 from rag.ingest.match import Index
@@ -165,14 +166,14 @@ def main(argv: list[str] | None = None) -> int:
     right, total, seconds = Counter[str](), Counter[str](), dict[str, float]()
     found = correct = 0
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(Path(folder) / "ledger.sqlite", {})
+        ledger = Ledger(SqliteDatabase(Path(folder) / "ledger.sqlite"), {})
         began = time.perf_counter()
         for at in range(0, len(papers), BATCH):
             ledger.put([(paper, EncodedPaper((), ())) for paper in papers[at : at + BATCH]])
         stored = time.perf_counter() - began
         for kind, record, wanted in asked:
             began = time.perf_counter()
-            _, known = ledger.resolve(record)
+            ((_, known),) = ledger.resolve([record])
             seconds[kind] = seconds.get(kind, 0.0) + time.perf_counter() - began
             total[kind] += 1
             right[kind] += (known.id if known else None) == wanted

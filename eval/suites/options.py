@@ -30,7 +30,7 @@ class Options:
     """Data folder, shelf, questions, how many of each set at most; who judges; who judges and who writes."""
 
     data: Path | None = None
-    shelf: Path | None = None
+    shelf: str | Path | None = None
     questions: Path = DATASETS / "questions.jsonl"
     limit: int | None = None
     judge: Judge | None = None

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from rag.index.shelf import Shelf
 from rag.index.stored import EncodedPaper
 from rag.ingest.match import Index, distinct_id
-from rag.types import Paper, Rejected
+from rag.types import Again, Paper, Rejected, Resolved
 
 
 class Encoders(Protocol):
@@ -28,6 +28,8 @@ class Encoders(Protocol):
 class _Batch:
     papers: Sequence[Paper]
     unchanged_text: Sequence[Paper]
+    again: Again | None
+    resolved_at: int
     ticket: Any
 
 
@@ -50,7 +52,7 @@ class Ahead:
     def take(self, ids: Sequence[str]) -> set[str]:
         return self._shelf.take(ids)
 
-    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+    def resolve(self, papers: Sequence[Paper]) -> Resolved:
         """As the shelf would when everything put was stored."""
         ids = {paper.id for batch in self._under_way for paper in (*batch.papers, *batch.unchanged_text)}
         if ids and any(distinct_id(paper) in ids or self._met(paper) for paper in papers):
@@ -61,9 +63,10 @@ class Ahead:
             resolved = self._shelf.resolve(papers)
         return resolved
 
-    def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None:
+    def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = (), again: Again | None = None) -> None:
         """Have them encoded, and store the oldest of what is under way when that is enough."""
-        self._under_way.append(_Batch(papers, unchanged_text, self._encoders.submit(papers)))
+        at = self._shelf.resolved_at
+        self._under_way.append(_Batch(papers, unchanged_text, again, at, self._encoders.submit(papers)))
         capacity = self._encoders.capacity()
         if self._batches >= capacity:
             self._recent, self._earlier, self._batches = Index(), self._recent, 0
@@ -92,5 +95,6 @@ class Ahead:
 
     def _store_oldest(self) -> None:
         batch = self._under_way[0]
-        self._shelf.store(batch.papers, self._encoders.result(batch.ticket), batch.unchanged_text)
+        encoded = self._encoders.result(batch.ticket)
+        self._shelf.store(batch.papers, encoded, batch.unchanged_text, batch.again, batch.resolved_at)
         self._under_way.popleft()

@@ -1,137 +1,120 @@
-"""The record of a shelf: papers, their sentences, passages and vectors in SQLite. All else can be rebuilt from it."""
+"""The record of a shelf: papers, their sentences, passages and vectors in a database. All else can be rebuilt from it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rag.errors import ShelfError, ShelfIncompatible
+from rag.errors import ShelfIncompatible
+from rag.index import schema
+from rag.index.database import Database, marks, portions
 from rag.index.embed import BESIDE
-from rag.index.filters import FIELDS, where
-from rag.index.schema import FORMAT, SCHEMA, TALLIES
+from rag.index.queries import Queries, to_paper
+from rag.index.resolving import resolve
+from rag.index.schema import FORMAT
 from rag.index.stored import EncodedPaper, EncodedPassage, StoredPaper, Vectors
-from rag.ingest.match import aliases, blocks, distinct_id, first_same, meet
+from rag.ingest.match import aliases, blocks
 from rag.ingest.names import names
-from rag.types import Filters, Paper, Passage, Role, Sentence
+from rag.types import Paper, Passage, Sentence
 
-# Papers of a block that are compared; a block that holds more tells little.
-COMPARED = 2_000
-# SQLite's own limit of variables in one statement is 32,766.
-VARIABLES = 10_000
-
-NO_ROOM = (
-    "is the disk full, or the folder read-only? What was stored is kept: the same command goes on once there is room"
-)
 # A revision before all others: what changed since then is all there is.
 EVERYTHING = -1
 
 
-class Ledger:
-    """One connection. Every write is one transaction, and raises `revision` by one."""
+class Ledger(Queries):
+    """Every write is one transaction, and raises `revision` by one; threads and, where the database allows it, processes
+    write one after the other."""
 
-    def __init__(self, path: Path, fingerprint: dict[str, str]) -> None:
+    def __init__(self, database: Database, fingerprint: dict[str, str], name: object = "") -> None:
         """Open or create.
+
+        Args:
+            name: what messages call the shelf; the database's when empty.
 
         Raises:
             ShelfIncompatible: the ledger was made by another embedding model, dimension or normaliser,
                 by a newer format, or is no ledger.
             ShelfError: it cannot be written.
         """
-        self._path = path
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+        super().__init__(database)
+        self._name = str(name or database.name)
+        self._own = 0  # transactions of this process
+        with database.opening():
             self._upgrade()
-            self._db.executescript(SCHEMA)
+            if not database.has(schema.NEWEST):
+                with database.transaction():
+                    schema.make(database)
             self._check(fingerprint)
             self._fill_blocks()
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            raise ShelfError(f"{path} cannot be used: {error}", hint=NO_ROOM) from error
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise ShelfIncompatible(
-                f"{path} is damaged or is no ledger: {error}",
-                hint="restore it from a backup, or ingest the sources into a new shelf",
-            ) from error
-        except ShelfIncompatible:
-            self._db.close()
-            raise
 
     def _upgrade(self) -> None:
         """A ledger of format 3 did not tell when a paper was written: as far as it says, before everything else."""
-        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master")}
-        if (
-            not tables >= {"meta", "papers"}
-            or dict(self._db.execute("SELECT key, value FROM meta")).get("format") != "3"
-        ):
+        if not (self._db.has("meta") and self._db.has("papers")) or self._all_meta().get("format") != "3":
             return
-        with self._writing():
-            self._db.execute("ALTER TABLE papers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")
-            self._db.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
-            self._db.execute("INSERT INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+        with self._db.transaction():
+            self._db.run("ALTER TABLE papers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")
+            self._db.run("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
+            self._db.run("INSERT INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+
+    def _all_meta(self) -> dict[str, str]:
+        return dict(self._db.run("SELECT key, value FROM meta"))
 
     def _check(self, fingerprint: dict[str, str]) -> None:
-        stored = dict(self._db.execute("SELECT key, value FROM meta"))
-        if not stored:
+        if not self._all_meta():
             rows = {**fingerprint, "format": str(FORMAT), "revision": "0", "identity": uuid.uuid4().hex}
-            with self._writing():
-                self._db.executemany("INSERT INTO meta VALUES (?, ?)", rows.items())
-            return
+            with self._db.transaction():
+                if not self._all_meta():  # another process may have been quicker
+                    self._db.run_many("INSERT INTO meta VALUES (?, ?)", rows.items())
+        stored = self._all_meta()
         if int(stored["format"]) > FORMAT:
             raise ShelfIncompatible(
-                f"{self._path.parent} was made by a newer version (format {stored['format']})", hint="upgrade attest"
+                f"{self._name} was made by a newer version (format {stored['format']})", hint="upgrade attest"
             )
         if fingerprint:  # an export asks for none, and reads what every format has
             fingerprint = {"format": str(FORMAT), **fingerprint}
         for key, value in fingerprint.items():
             if stored.get(key) != value:
                 raise ShelfIncompatible(
-                    f"{self._path.parent} was made with {key} {stored.get(key)!r}; this run would use {value!r}",
-                    hint=_remedy(key, stored.get(key, ""), self._path.parent),
+                    f"{self._name} was made with {key} {stored.get(key)!r}; this run would use {value!r}",
+                    hint=_remedy(key, stored.get(key, ""), self._name),
                 )
 
     def _fill_blocks(self) -> None:
         """Blocks of a shelf that was made before there were any."""
-        if self._db.execute("SELECT 1 FROM blocks LIMIT 1").fetchone() or not self.count()[0]:
+        if self._db.run("SELECT 1 FROM blocks LIMIT 1") or not self.newest():
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        for number, paper in self.all_papers():
-            self._put_blocks(number, paper)
-        self._db.execute("COMMIT")
+        with self._db.transaction():
+            self._db.run_many("INSERT INTO blocks VALUES (?, ?)", _blocks(self.all_papers()))
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+    def writing(self) -> Iterator[None]:
+        """All that is written within is one transaction, whose revision holds from its beginning."""
+        with self._db.transaction() as outer:
+            if outer:
+                self._own += 1
+                self._db.run("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE key = 'revision'")
+                self._db.run("INSERT INTO history VALUES (?, ?)", (self.revision, uuid.uuid4().hex))
             yield
-            self._db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a full disk ends it by itself
-                self._db.execute("ROLLBACK")
-            raise
+
+    def alone(self) -> contextlib.AbstractContextManager[object]:
+        """While nobody else writes."""
+        return self._db.alone()
 
     def close(self) -> None:
         self._db.close()
 
-    def integrity(self, most: int) -> list[str]:
-        """At most so many things that SQLite finds wrong with the file."""
-        said = [str(row[0]) for row in self._db.execute(f"PRAGMA integrity_check({int(most)})")]
-        return [] if said == ["ok"] else said
+    def faults(self, most: int) -> list[str]:
+        """At most so many things that the database finds wrong with itself."""
+        return self._db.faults(most)
 
-    def copy(self, target: Path) -> None:
-        """Write the ledger as it is now to another file."""
-        with contextlib.closing(sqlite3.connect(target)) as other:
-            self._db.backup(other)
+    def copy(self, target: Database) -> None:
+        """Write the ledger as it is now into an empty database."""
+        schema.copy(self._db, target)
 
     @property
     def revision(self) -> int:
@@ -139,268 +122,160 @@ class Ledger:
         return int(self._meta("revision"))
 
     @property
+    def foreign(self) -> int:
+        """Changes when another process has written, and only then."""
+        return self.revision - self._own
+
+    @property
     def identity(self) -> str:
         """Which ledger this is: what was derived from another follows none of its revisions."""
         return self._meta("identity")
 
     def _meta(self, key: str) -> str:
-        return str(self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0])
+        return str(self._db.run("SELECT value FROM meta WHERE key = ?", (key,))[0][0])
+
+    @property
+    def state(self) -> str:
+        """Changes with every transaction, and never comes again."""
+        found = self._db.run("SELECT mark FROM history ORDER BY revision DESC LIMIT 1")
+        return str(found[0][0]) if found else ""
+
+    def mark(self, revision: int) -> str:
+        """What tells this revision from one of the same number in another past: a database that was promoted or restored
+        may have lost the last transactions, and made others since."""
+        found = self._db.run("SELECT mark FROM history WHERE revision = ?", (revision,))
+        return str(found[0][0]) if found else ""
 
     def put(self, papers: Sequence[tuple[Paper, EncodedPaper | None]]) -> None:
         """Store papers; for each, its sentences and passages replace the ones it had (None keeps them). One transaction."""
-        with self._writing():
-            revision = self.revision + 1
-            for paper, encoded in papers:
-                number = self._put_paper(paper, revision, written=encoded is not None)
-                if encoded is None:
-                    continue
-                self._db.execute(
-                    "INSERT OR REPLACE INTO gone SELECT id, ? FROM passages WHERE paper_number = ?", (revision, number)
-                )
-                for table in ("passages", "sentences"):
-                    self._db.execute(f"DELETE FROM {table} WHERE paper_number = ?", (number,))
-                self._db.executemany(
-                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_passage_row(number, item) for item in encoded.passages],
-                )
-                self._db.executemany(
-                    "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_sentence_row(number, at, item) for at, item in enumerate(encoded.sentences)],
-                )
+        with self.writing():
+            revision = self.revision
+            numbers = self._put_papers(papers, revision)
+            encoded = [(numbers[paper.id], own) for paper, own in papers if own is not None]
+            changed = [(number,) for number, _ in encoded]
+            self._db.run_many(
+                "INSERT INTO gone SELECT id, CAST(? AS INTEGER) FROM passages WHERE paper_number = ?"
+                " ON CONFLICT (passage_id) DO UPDATE SET revision = excluded.revision",
+                [(revision, number) for (number,) in changed],
+            )
+            for table in ("passages", "sentences"):
+                self._db.run_many(f"DELETE FROM {table} WHERE paper_number = ?", changed)
+            self._db.run_many(
+                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [_passage_row(number, item) for number, own in encoded for item in own.passages],
+            )
+            self._db.run_many(
+                "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [_sentence_row(number, at, item) for number, own in encoded for at, item in enumerate(own.sentences)],
+            )
 
-    def _put_paper(self, paper: Paper, revision: int, *, written: bool) -> int:
-        """Store a paper's record. Its revision is that of the last change of what indexes hold: its words or its year."""
-        organization = f"{paper.organization.slug} {paper.organization.name}".casefold() if paper.organization else None
-        record = json.dumps(paper.to_dict(), ensure_ascii=False)
-        values = (paper.title, paper.year, paper.date, paper.author_count, organization, paper.comment_count, record)
-        number = self._db.execute(
-            "INSERT INTO papers (id, title, year, date, author_count, organization, comment_count, record, revision)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    def _put_papers(self, papers: Sequence[tuple[Paper, EncodedPaper | None]], revision: int) -> dict[str, int]:
+        """Store the records of papers, and return their numbers. A paper's revision is that of the last change of what
+        indexes hold: its words or its year."""
+        self._db.run_many(
+            "INSERT INTO papers (number, id, title, year, date, author_count, organization, comment_count, record, revision)"
+            " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM papers), ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, year = excluded.year, date = excluded.date, author_count = excluded.author_count,"
             " organization = excluded.organization, comment_count = excluded.comment_count, record = excluded.record,"
-            " revision = CASE WHEN ? OR year IS NOT excluded.year THEN excluded.revision ELSE revision END RETURNING number",
-            (paper.id, *values, revision, written),
-        ).fetchone()[0]
-        self._db.executemany(
-            "INSERT OR IGNORE INTO aliases VALUES (?, ?)", [(alias, paper.id) for alias in aliases(paper)]
+            " revision = CASE WHEN ? = 1 OR coalesce(papers.year, -1) <> coalesce(excluded.year, -1)"
+            " THEN excluded.revision ELSE papers.revision END",
+            [_paper_row(paper, revision, written=own is not None) for paper, own in papers],
         )
-        self._put_blocks(number, paper)
-        self._db.execute("DELETE FROM names WHERE paper_number = ?", (number,))
-        self._db.executemany("INSERT INTO names VALUES (?, ?)", [(name, number) for name in sorted(names(paper))])
-        return int(number)
+        numbers: dict[str, int] = {}
+        for some in portions([paper.id for paper, _ in papers]):
+            numbers |= dict(self._db.run(f"SELECT id, number FROM papers WHERE id IN ({marks(some)})", some))
+        own = [(numbers[paper.id], paper) for paper, _ in papers]
+        self._db.run_many(
+            "INSERT INTO aliases VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(alias, paper.id) for _, paper in own for alias in aliases(paper)],
+        )
+        for table in ("blocks", "names"):
+            self._db.run_many(f"DELETE FROM {table} WHERE paper_number = ?", [(number,) for number, _ in own])
+        self._db.run_many("INSERT INTO blocks VALUES (?, ?)", _blocks(own))
+        self._db.run_many(
+            "INSERT INTO names VALUES (?, ?)",
+            [(name, number) for number, paper in own for name in sorted(names(paper))],
+        )
+        return numbers
 
-    def _put_blocks(self, number: int, paper: Paper) -> None:
-        self._db.execute("DELETE FROM blocks WHERE paper_number = ?", (number,))
-        self._db.executemany("INSERT OR IGNORE INTO blocks VALUES (?, ?)", [(block, number) for block in blocks(paper)])
-
-    def resolve(self, paper: Paper) -> tuple[str, Paper | None]:
-        """The id under which `paper` is on the shelf and the record there, or the id to store it under and None."""
-        if known := first_same(self._candidates(paper), paper):
-            return known.id, known
-        taken = self._db.execute("SELECT 1 FROM papers WHERE id = ?", (paper.id,)).fetchone()
-        return (distinct_id(paper) if taken else paper.id), None
-
-    def _candidates(self, paper: Paper) -> Iterator[Paper]:
-        """The papers that may be this one: by DOI, arXiv id, id, and then those whose titles share a block."""
-        ids: dict[str, None] = {}
-        for alias in aliases(paper):
-            ids |= dict.fromkeys(
-                row[0] for row in self._db.execute("SELECT paper_id FROM aliases WHERE alias = ?", (alias,))
-            )
-        ids |= dict.fromkeys((paper.id, distinct_id(paper)))
-        yield from self.papers(list(ids)).values()
-        found: dict[str, None] = {}
-        for block in blocks(paper):
-            query = "SELECT p.id, p.title FROM blocks b JOIN papers p ON p.number = b.paper_number WHERE b.block = ? LIMIT ?"
-            rows = self._db.execute(query, (block, COMPARED))
-            found |= dict.fromkeys(key for key, title in rows if meet(paper.title, title))
-        yield from self.papers([key for key in found if key not in ids]).values()
-
-    def begin(self) -> None:
-        """Forget which papers an earlier ingest took."""
-        self._db.execute("DELETE FROM taken")
-
-    def take(self, ids: Sequence[str]) -> set[str]:
-        """Of these ids, those taken before since `begin`; all are taken now. They are kept on disk, however many."""
-        found: set[str] = set()
-        for some in _portions(ids):
-            found |= {row[0] for row in self._db.execute(f"SELECT id FROM taken WHERE id IN ({_marks(some)})", some)}
-        self._db.executemany("INSERT OR IGNORE INTO taken VALUES (?)", [(key,) for key in ids])
-        return found
-
-    def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """The papers of these ids that are on the shelf."""
-        found: dict[str, Paper] = {}
-        for some in _portions(ids):
-            query = f"SELECT record FROM papers WHERE id IN ({_marks(some)})"
-            found |= {paper.id: paper for paper in map(_paper, self._db.execute(query, some))}
-        return {key: found[key] for key in ids if key in found}
-
-    def newest(self) -> int:
-        """The number of the paper that arrived last, 0 where there is none."""
-        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM papers").fetchone()[0])
-
-    def all_papers(self, after: int = 0) -> Iterator[tuple[int, Paper]]:
-        """Every paper, or those that arrived after one of this number, with its number, in order of arrival."""
-        query = "SELECT number, record FROM papers WHERE number > ? ORDER BY number"
-        for number, record in self._db.execute(query, (after,)):
-            yield number, _paper((record,))
-
-    def titles(self, most: int = -1) -> dict[str, str]:
-        """Paper id to title, in order of arrival, for the whole shelf or the first so many."""
-        return dict(self._db.execute("SELECT id, title FROM papers ORDER BY number LIMIT ?", (most,)))
-
-    def count(self) -> tuple[int, int]:
-        """How many papers and passages there are."""
-        papers, passages = self._db.execute(
-            "SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM passages)"
-        ).fetchone()
-        return papers, passages
+    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]:
+        """For each paper, the id under which it is on the shelf and the record there, or the id to store it under and None."""
+        return resolve(self._db, self, papers)
 
     def gone(self, since: int) -> list[str]:
         """Ids of the passages that a paper lost after this revision and has not been given again."""
         query = "SELECT passage_id FROM gone WHERE revision > ? AND passage_id NOT IN (SELECT id FROM passages)"
-        return [row[0] for row in self._db.execute(query, (since,))]
+        return [row[0] for row in self._db.run(query, (since,))]
 
     def passages(self, since: int, batch: int) -> Iterator[tuple[list[tuple[Passage, Paper]], Vectors]]:
-        """The passages of every paper changed after this revision (`EVERYTHING`: of all), with paper and vector, `batch` at a
-        time, in order of the changes."""
-        cursor = self._db.execute(
-            "SELECT p.id, s.start, s.end, s.vector, p.record FROM papers p JOIN passages s ON p.number = s.paper_number"
-            " WHERE p.revision > ? ORDER BY p.revision, p.number, s.start",
-            (since,),
-        )
-        while rows := cursor.fetchmany(batch):
-            held = [(Passage(row[0], row[1], row[2]), _paper((row[4],))) for row in rows]
-            yield held, np.stack([np.frombuffer(row[3], dtype=np.float32) for row in rows])
+        """The passages of every paper changed after this revision (`EVERYTHING`: of all), with paper and vector, those of
+        `batch` papers at a time, in order of the changes."""
+        after = (since + 1, 0)
+        while places := self._changed(after, batch):
+            after = places[-1]
+            records = self._of(places, "SELECT number, record FROM papers WHERE number")
+            found = self._of(
+                places, 'SELECT paper_number, start, "end", vector FROM passages WHERE paper_number', "start"
+            )
+            papers = {number: to_paper(rows[0]) for number, rows in records.items()}
+            rows = [(papers[number], row) for _, number in places for row in found.get(number, ())]
+            if rows:
+                held = [(Passage(paper.id, start, end), paper) for paper, (start, end, _) in rows]
+                yield held, np.stack([np.frombuffer(vector, dtype=np.float32) for _, (_, _, vector) in rows])
 
     def changed(self, after: tuple[int, int], most: int) -> list[StoredPaper]:
         """What is kept of at most so many papers changed after this revision and number, in order of both."""
-        numbers = self._db.execute(
-            "SELECT revision, number FROM papers WHERE (revision, number) > (?, ?) ORDER BY revision, number LIMIT ?",
-            (*after, most),
-        )
-        return [self._stored(revision, number) for revision, number in numbers.fetchall()]
-
-    def _stored(self, revision: int, number: int) -> StoredPaper:
-        key, title = self._db.execute("SELECT id, title FROM papers WHERE number = ?", (number,)).fetchone()
-        stems = self._db.execute("SELECT stems FROM sentences WHERE paper_number = ? ORDER BY number", (number,))
-        encoded = self._db.execute(
-            "SELECT vector, tokens, token_sentences, token_ids FROM passages WHERE paper_number = ? ORDER BY start",
-            (number,),
-        )
-        words = [stem for (own,) in stems for stem in own.split()]
-        return StoredPaper((revision, number), key, title, words, encoded.fetchall())
-
-    def sentences(self, ids: Sequence[str]) -> dict[str, tuple[Sentence, ...]]:
-        """How the abstracts of these papers read."""
-        found: dict[str, list[Sentence]] = {key: [] for key in ids}
-        for some in _portions(ids):
-            query = (
-                "SELECT p.id, s.start, s.end, s.role, s.words, s.figure, s.stems FROM papers p"
-                f" JOIN sentences s ON s.paper_number = p.number WHERE p.id IN ({_marks(some)}) ORDER BY p.number, s.number"
+        places = self._changed(after, most)
+        titles = self._of(places, "SELECT number, id, title FROM papers WHERE number")
+        stems = self._of(places, "SELECT paper_number, stems FROM sentences WHERE paper_number", "number")
+        columns = "vector, tokens, token_sentences, token_ids"
+        encoded = self._of(places, f"SELECT paper_number, {columns} FROM passages WHERE paper_number", "start")
+        return [
+            StoredPaper(
+                (revision, number),
+                titles[number][0][0],
+                titles[number][0][1],
+                [stem for (own,) in stems.get(number, ()) for stem in own.split()],
+                encoded.get(number, []),
             )
-            for key, start, end, role, count, figure, stems in self._db.execute(query, some):
-                found[key].append(Sentence(start, end, Role(role), count, bool(figure), tuple(stems.split())))
-        return {key: tuple(own) for key, own in found.items()}
+            for revision, number in places
+        ]
 
-    def named(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """For each of these name keys (`rag.ingest.names.key`) that is known, the ids of the papers so called."""
-        found: dict[str, list[str]] = {}
-        for some in _portions(keys):
-            query = f"SELECT n.name, p.id FROM names n JOIN papers p ON p.number = n.paper_number WHERE n.name IN ({_marks(some)}) ORDER BY p.number"
-            for name, paper_id in self._db.execute(query, some):
-                found.setdefault(name, []).append(paper_id)
+    def _changed(self, after: tuple[int, int], most: int) -> list[tuple[int, int]]:
+        query = (
+            "SELECT revision, number FROM papers WHERE (revision, number) > (?, ?) ORDER BY revision, number LIMIT ?"
+        )
+        return self._db.run(query, (*after, most))
+
+    def _of(self, places: Sequence[tuple[int, int]], query: str, order: str = "") -> dict[int, list[Any]]:
+        """The rows of papers, by the papers' numbers, which a query gives first."""
+        found: dict[int, list[Any]] = {}
+        for some in portions([number for _, number in places]):
+            ordered = f" ORDER BY paper_number, {order}" if order else ""
+            for row in self._db.run(f"{query} IN ({marks(some)}){ordered}", some):
+                found.setdefault(row[0], []).append(row[1:])
         return found
-
-    def names_like(self, first: str, shortest: int, longest: int) -> list[str]:
-        """The name keys that begin so and have a length in this range."""
-        query = "SELECT DISTINCT name FROM names WHERE name >= ? AND name < ? AND length(name) BETWEEN ? AND ?"
-        return [row[0] for row in self._db.execute(query, (first, first + "\U0010ffff", shortest, longest))]
 
     def array(self, name: str) -> bytes | None:
         """Data the shelf keeps under a name."""
-        found = self._db.execute("SELECT data FROM arrays WHERE name = ?", (name,)).fetchone()
-        return bytes(found[0]) if found else None
+        found = self._db.run("SELECT data FROM arrays WHERE name = ?", (name,))
+        return bytes(found[0][0]) if found else None
 
     def put_array(self, name: str, data: bytes) -> None:
-        with self._writing():
-            self._db.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?)", (name, data))
+        with self.writing():
+            query = "INSERT INTO arrays VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
+            self._db.run_many(query, [(name, data)])
 
-    def select(self, filters: Filters) -> list[str]:
-        """Ids of the papers that meet every condition, in order of arrival; a paper without the field meets none about it.
 
-        Raises:
-            UsageError: an unknown field or operator.
-        """
-        condition, values = where(filters)
-        return [row[0] for row in self._db.execute(f"SELECT id FROM papers WHERE {condition} ORDER BY number", values)]
+def _paper_row(paper: Paper, revision: int, *, written: bool) -> tuple[Any, ...]:
+    organization = f"{paper.organization.slug} {paper.organization.name}".casefold() if paper.organization else None
+    record = json.dumps(paper.to_dict(), ensure_ascii=False)
+    values = (paper.title, paper.year, paper.date, paper.author_count, organization, paper.comment_count, record)
+    return (paper.id, *values, revision, int(written))
 
-    def exceeds(self, filters: Filters, most: int) -> bool:
-        """Whether more papers than this meet every condition.
 
-        Raises:
-            UsageError: an unknown field or operator.
-        """
-        condition, values = where(filters)
-        query = f"SELECT 1 FROM papers WHERE {condition} LIMIT 1 OFFSET ?"
-        return self._db.execute(query, (*values, most)).fetchone() is not None
-
-    def passing(self, filters: Filters, ids: Sequence[str]) -> set[str]:
-        """Those of these ids whose papers meet every condition.
-
-        Raises:
-            UsageError: an unknown field or operator.
-        """
-        within = Filters((*filters.conditions, ("id", "in", tuple(ids))))
-        return set(self.select(within))
-
-    def ordered(self, filters: Filters, field: str, limit: int, *, descending: bool, known: bool) -> list[Paper]:
-        """The first papers that meet every condition, in the order of a metadata field and then of their ids. What stands level
-        with the last is not left out; with `known`, a paper without the field is, and otherwise it comes last.
-
-        Raises:
-            UsageError: an unknown field or operator.
-        """
-        condition, values = where(filters)
-        column, way = FIELDS[field], "DESC" if descending else "ASC"
-        if known:
-            condition = f"{condition} AND {column} IS NOT NULL"
-        query = f"SELECT {{}} FROM papers WHERE {condition} ORDER BY {column} IS NULL, {column} {way}, id {way} LIMIT ? OFFSET ?"
-        level = self._db.execute(query.format(column), (*values, 1, max(limit - 1, 0))).fetchone() if known else None
-        if level:
-            limit = -1
-            query = query.replace("ORDER BY", f"AND {column} {'>=' if descending else '<='} ? ORDER BY")
-            values = [*values, level[0]]
-        return [_paper(row) for row in self._db.execute(query.format("record"), (*values, limit, 0))]
-
-    def count_without(self, field: str) -> int:
-        """How many papers have no value of a metadata field."""
-        return int(self._db.execute(f"SELECT count(*) FROM papers WHERE {FIELDS[field]} IS NULL").fetchone()[0])
-
-    def organizations(self) -> list[str]:
-        """The organisations of the shelf's papers, slug and name in small letters, sorted."""
-        # From one to the next by the index; DISTINCT would read all papers.
-        query = (
-            "WITH RECURSIVE found (name) AS (SELECT min(organization) FROM papers UNION ALL"
-            " SELECT (SELECT min(organization) FROM papers WHERE organization > name) FROM found WHERE name IS NOT NULL)"
-            " SELECT name FROM found WHERE name IS NOT NULL"
-        )
-        return [row[0] for row in self._db.execute(query)]
-
-    def tally(self, field: str) -> list[tuple[Any, int]]:
-        """The values that `year`, `organization` (its name) or `page` (a file or address papers were read from) takes
-        on the shelf, sorted, each with its number of papers."""
-        return [(row[0], int(row[1])) for row in self._db.execute(TALLIES[field])]
-
-    def listing(self, order: str, *, descending: bool = False, limit: int = 100, offset: int = 0) -> list[Paper]:
-        """A stretch of the papers in the order of a metadata field or of their `title`; those without it come last."""
-        column = "title COLLATE NOCASE" if order == "title" else FIELDS[order]
-        query = (
-            f"SELECT record FROM papers ORDER BY {column} IS NULL, {column} {'DESC' if descending else 'ASC'}, number"
-            " LIMIT ? OFFSET ?"
-        )
-        return [_paper(row) for row in self._db.execute(query, (limit, offset))]
+def _blocks(papers: Iterable[tuple[int, Paper]]) -> Iterator[tuple[str, int]]:
+    return ((block, number) for number, paper in papers for block in dict.fromkeys(blocks(paper)))
 
 
 def _passage_row(number: int, item: EncodedPassage) -> tuple[str, int, int, int, bytes, bytes, bytes, bytes]:
@@ -414,20 +289,7 @@ def _sentence_row(number: int, at: int, item: Sentence) -> tuple[int, int, int, 
     return number, at, item.start, item.end, item.role.value, item.words, int(item.figure), " ".join(item.stems)
 
 
-def _paper(row: Sequence[str]) -> Paper:
-    return Paper.from_dict(json.loads(row[0]))
-
-
-def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), VARIABLES):
-        yield ids[start : start + VARIABLES]
-
-
-def _marks(values: Iterable[object]) -> str:
-    return ",".join("?" for _ in values)
-
-
-def _remedy(key: str, stored: str, shelf: Path) -> str:
+def _remedy(key: str, stored: str, shelf: str) -> str:
     again = f"attest export --jsonl --shelf {shelf} > papers.jsonl && attest ingest papers.jsonl --shelf NEW_FOLDER"
     if key == "model":
         name, _, precision = stored.rpartition("/")

@@ -1,5 +1,7 @@
 """The segments of a shelf on disk, kept in step with its ledger: what changed becomes a new segment, small ones are joined.
 
+Processes of one machine may share a folder: who follows the ledger has it alone, and begins with what others made of it.
+
 As in a log-structured merge tree (O'Neil et al., 1996; Lucene's segments): adding papers costs what they cost, however
 many there are, and a paper is copied a logarithmic number of times.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag.index.columns import Columns
@@ -34,11 +38,13 @@ NONE: Rows = np.empty(0, np.int32)
 class SegmentStore:
     """A folder of segments and their list. The list is replaced as a whole; a segment that it does not name is rubbish."""
 
-    def __init__(self, folder: Path, dimension: int) -> None:
+    def __init__(self, folder: Path, dimension: int, *, shared: bool = False) -> None:
         self._folder = folder
         self._dimension = dimension
+        self._lock = FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False) if shared else None
+        self._listed = ""
         self._segments: list[tuple[Segment, Rows]] = []
-        self._after = (EVERYTHING, 0)
+        self._after, self._mark = (EVERYTHING, 0), ""
         self._identity = ""
         self._next = 0
 
@@ -46,7 +52,8 @@ class SegmentStore:
         """Map what is there of the ledger with this identity; False, and nothing, where it is another's or damaged."""
         self._identity = identity
         try:
-            listed = json.loads((self._folder / "segments.json").read_text(encoding="utf-8"))
+            self._listed = self._list_there()
+            listed = json.loads(self._listed)
             if (listed["format"], listed["identity"]) != (FORMAT, identity):
                 raise ValueError("made of another ledger, or otherwise")
             self._segments = [
@@ -54,6 +61,7 @@ class SegmentStore:
                 for one in listed["segments"]
             ]
             self._after, self._next = tuple(listed["after"]), listed["next"]
+            self._mark = listed.get("mark", "")
         except (OSError, ValueError, KeyError, TypeError):
             self.clear()
             return False
@@ -61,16 +69,38 @@ class SegmentStore:
 
     def clear(self) -> None:
         """Forget everything (the ledger has it all)."""
-        self._segments, self._after = [], (EVERYTHING, 0)
+        self._segments, self._after, self._mark = [], (EVERYTHING, 0), ""
+
+    def remove(self) -> None:
+        """Delete the files."""
+        with self._lock or nullcontext():
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def follow(self, ledger: Ledger) -> Segments:
         """Take in what changed in the ledger since, and show all of it."""
+        with self._lock or nullcontext():
+            if self._lock and self._list_there() != self._listed:
+                self.open(self._identity)
+            if self._mark != ledger.mark(self._after[0]):  # it was followed in a past that is none any more
+                self.clear()
+            self._follow(ledger)
+            return self.view()
+
+    def _list_there(self) -> str:
+        """The list as it stands in its file; empty where there is none."""
+        try:
+            return (self._folder / "segments.json").read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    def _follow(self, ledger: Ledger) -> None:
         with waiting("words", "paper") as bar:
             while papers := ledger.changed(self._after, PORTION):
                 written = self._write(papers)
                 held = [(own, _joined(dead, own, written)) for own, dead in self._segments]
                 self._segments = [*((own, dead) for own, dead in held if len(dead) < len(own)), (written, NONE)]
                 self._after = papers[-1].changed
+                self._mark = ledger.mark(self._after[0])
                 self._list()
                 bar.update(len(papers))
         while window := _window([len(own) - len(dead) for own, dead in self._segments]):
@@ -80,7 +110,6 @@ class SegmentStore:
                 self._merge(slice(at, at + 1))
         if not (self._folder / "segments.json").is_file():
             self._list()
-        return self.view()
 
     def view(self) -> Segments:
         """What is there, as it was when it last followed."""
@@ -123,14 +152,16 @@ class SegmentStore:
             "format": FORMAT,
             "identity": self._identity,
             "after": self._after,
+            "mark": self._mark,
             "next": self._next,
             "segments": [
                 {"name": own.name, "width": own.ids.itemsize, "dead": dead.tolist()} for own, dead in self._segments
             ],
         }
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._listed = json.dumps(listed)
         part = self._folder / "segments.part"
-        part.write_text(json.dumps(listed), encoding="utf-8")
+        part.write_text(self._listed, encoding="utf-8")
         part.replace(self._folder / "segments.json")
         named = {own.name for own, _ in self._segments}
         for path in self._folder.iterdir():

@@ -29,4 +29,4 @@ def ask(call: Callable[[], T], may_pass: Callable[[Exception], bool], server: st
             failed = error
         if attempt < ATTEMPTS - 1:
             time.sleep(PAUSE * 2**attempt)
-    raise ShelfError(f"{server} does not answer: {failed}", hint=f"{remedy}; it is filled from the ledger") from failed
+    raise ShelfError(f"{server} does not answer: {' '.join(str(failed).split())}", hint=remedy) from failed

@@ -14,19 +14,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ShelfError
+from rag.index.database import SqliteDatabase
 from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
+from rag.index.place import LEDGER, Place
+from rag.index.schema import NEWEST
 from rag.index.segment_store import SegmentStore
 from rag.index.shelf import BATCH, Shelf, open_ledger
+from rag.index.vector_index import VectorIndex
 from rag.index.vectors import open_vectors
 
 if TYPE_CHECKING:
     from rag.config import Settings
 
-LEDGER = "ledger.sqlite"
 # Made from the ledger whenever they are missing, or good for one process only: no part of a backup.
 _DERIVED = frozenset(
-    ("chroma", "segments", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
+    (
+        "chroma",
+        "segments",
+        "segments.lock",
+        "columns",
+        "lexical.npz",
+        "state.json",
+        ".lock",
+        "owner",
+        f"{LEDGER}-wal",
+        f"{LEDGER}-shm",
+    )
 )
 _SHOWN = 5  # faults of one kind that are told
 
@@ -42,27 +56,35 @@ class Health:
     faults: tuple[str, ...]
 
 
-def verify(folder: Path, settings: Settings) -> Health:
-    """Hold every index against the ledger, record by record, and rebuild those that disagree.
+def verify(address: Path | str, settings: Settings) -> Health:
+    """Hold every index against the ledger, record by record, and rebuild those that disagree. Of a shelf in a database the
+    segments are this machine's, and nobody writes meanwhile.
 
     Raises:
-        ShelfMissing, ShelfLocked, ShelfIncompatible: as `rag.index.shelf.Shelf`.
+        ShelfMissing, ShelfLocked, ShelfIncompatible, ShelfError: as `rag.index.shelf.Shelf`.
     """
-    with open_ledger(folder, settings) as ledger:
+    place = Place.of(address, settings)
+    with contextlib.ExitStack() as opened:
+        database = opened.enter_context(place.opened(settings, create=False))
+        ledger = Ledger(database, {}, place.name)
+        opened.enter_context(ledger.alone())
+        vectors = open_vectors(place.folder, settings, ledger.identity, database)
+        opened.callback(vectors.close)
+        width = next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1)
+        store = SegmentStore(place.folder / "segments", width, shared=database.shared)
         faults = tuple(_faults(ledger))
-        stale = () if faults else tuple(_stale(folder, ledger, settings))
+        stale = () if faults else tuple(_stale(ledger, vectors, store))
         papers, passages = ledger.count()
-        identity = ledger.identity
+        if stale:  # nothing is in step: opening makes all of it anew
+            vectors.clear()
+            store.remove()
     if stale:
-        with contextlib.closing(open_vectors(folder, settings, identity)) as vectors:
-            vectors.clear()  # nothing is in step: opening makes all of it anew
-        shutil.rmtree(folder / "segments", ignore_errors=True)
-        Shelf(folder, settings).close()
+        Shelf(address, settings).close()
     return Health(papers, passages, stale, faults)
 
 
 def _faults(ledger: Ledger) -> Iterator[str]:
-    said = ledger.integrity(_SHOWN)
+    said = ledger.faults(_SHOWN)
     if said:
         yield from said
         return
@@ -78,21 +100,14 @@ def _faults(ledger: Ledger) -> Iterator[str]:
         yield f"{len(wrong)} passages do not fit their papers: {', '.join(wrong[:_SHOWN])}"
 
 
-def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
+def _stale(ledger: Ledger, vectors: VectorIndex, store: SegmentStore) -> Iterator[str]:
     _, passages = ledger.count()
-    vectors = open_vectors(folder, settings, ledger.identity)
-    try:
-        if vectors.damaged:
-            yield "the vectors could not be opened"
-        elif vectors.count() != passages:
-            yield f"Chroma holds {vectors.count()} passages, the ledger {passages}"
-        elif not all(
-            vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)
-        ):
-            yield "Chroma holds other passages or vectors than the ledger"
-    finally:
-        vectors.close()
-    store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
+    if vectors.damaged:
+        yield "the vectors could not be opened"
+    elif vectors.count() != passages:
+        yield f"the index of vectors holds {vectors.count()} passages, the ledger {passages}"
+    elif not all(vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)):
+        yield "the index of vectors holds other passages or vectors than the ledger"
     if not store.open(ledger.identity):
         yield "the files of words and vectors could not be read"
     elif not _agree(store, ledger):
@@ -100,8 +115,8 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
 
 
 def _agree(store: SegmentStore, ledger: Ledger) -> bool:
-    """Whether the segments hold what the ledger does, paper by paper."""
-    segments, at, papers = store.view(), (EVERYTHING, 0), 0
+    """Whether the segments, once they took in what they had not yet, hold what the ledger does, paper by paper."""
+    segments, at, papers = store.follow(ledger), (EVERYTHING, 0), 0
     while changed := ledger.changed(at, BATCH):
         at, papers = changed[-1].changed, papers + len(changed)
         rows = segments.rows_of([one.id for one in changed])
@@ -117,7 +132,7 @@ def _agree(store: SegmentStore, ledger: Ledger) -> bool:
     return papers == len(segments)
 
 
-def backup(folder: Path, target: Path, settings: Settings) -> int:
+def backup(address: Path | str, target: Path, settings: Settings) -> int:
     """Copy what cannot be made anew - the ledger as of now, and what users left - into one zip file, whole or not at all.
 
     Returns:
@@ -125,18 +140,20 @@ def backup(folder: Path, target: Path, settings: Settings) -> int:
 
     Raises:
         ShelfMissing, ShelfLocked: as `rag.index.shelf.Shelf`.
-        ShelfError: the file cannot be written, or is there already.
+        ShelfError: the file cannot be written, or is there already, or a server does not answer.
     """
+    folder = Place.of(address, settings).folder
     if target.exists():
         raise ShelfError(f"{target} is there already", hint="give the backup another name")
     part = target.with_name(f"{target.name}.part")
-    with open_ledger(folder, settings) as ledger, _written(part, target):
+    with open_ledger(address, settings) as ledger, _written(part, target):
         with (
             tempfile.TemporaryDirectory(dir=target.parent) as held,
             zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out,
         ):
             copy = Path(held) / LEDGER
-            ledger.copy(copy)
+            with contextlib.closing(SqliteDatabase(copy)) as database:
+                ledger.copy(database)
             out.write(copy, LEDGER)
             for path in sorted(folder.rglob("*")):
                 name = path.relative_to(folder)
@@ -145,29 +162,47 @@ def backup(folder: Path, target: Path, settings: Settings) -> int:
         return ledger.count()[0]
 
 
-def restore(source: Path, folder: Path, settings: Settings) -> int:
-    """Make a shelf of a backup; its indexes are made anew, and nothing is embedded again.
+def restore(source: Path, address: Path | str, settings: Settings) -> int:
+    """Make a shelf of a backup, in a folder or a database, whichever it was in; its indexes are made anew, and nothing is
+    embedded again.
 
     Returns:
         The number of papers on the shelf.
 
     Raises:
-        ShelfError: the folder is not empty, or the file is no whole backup.
+        ShelfError: the folder or database is not empty, or the file is no whole backup.
         ShelfIncompatible: the shelf was made by another model or a newer format.
     """
+    place = Place.of(address, settings)
+    folder = place.folder
     if folder.exists() and any(folder.iterdir()):
-        raise ShelfError(f"{folder} is not empty", hint="give --shelf a new folder")
+        kept = "delete it: it is what this machine kept of an earlier shelf there"
+        raise ShelfError(f"{folder} is not empty", hint=kept if place.url else "give --shelf a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = ShelfLock(folder, settings.lock_wait)
-    try:
-        _unpack(source, folder)
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint="attest backup makes one") from error
-    finally:
-        lock.release()
-    with Shelf(folder, settings) as shelf:
+    with contextlib.ExitStack() as failed:
+        failed.callback(shutil.rmtree, folder, ignore_errors=True)
+        lock = ShelfLock(folder, settings.lock_wait)
+        try:
+            _unpack(source, folder)
+            if place.url:
+                _move(folder / LEDGER, place, settings)
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            hint = "attest backup makes one"
+            raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint=hint) from error
+        finally:
+            lock.release()
+        failed.pop_all()
+    with Shelf(address, settings) as shelf:
         return shelf.ledger.count()[0]
+
+
+def _move(ledger: Path, place: Place, settings: Settings) -> None:
+    """Put a ledger that was unpacked into the database where it belongs."""
+    with place.opened(settings, create=True) as target, contextlib.closing(SqliteDatabase(ledger)) as database:
+        if target.has(NEWEST):
+            raise ShelfError(f"there is a shelf at {place.name} already", hint="give --shelf a new database")
+        Ledger(database, {}).copy(target)
+    ledger.unlink()
 
 
 def _unpack(source: Path, folder: Path) -> None:

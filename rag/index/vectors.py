@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from rag.address import DATABASES, without_password
 from rag.errors import AttestError, ShelfError
+from rag.index.database import Database
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
+from rag.index.postgres import PostgresDatabase
 from rag.index.seal import Seal, break_seal, read_seal, write_seal
 from rag.index.server import ask
 from rag.index.vector_index import VectorIndex, Vectors
@@ -234,7 +237,10 @@ class ServerVectors(Collection):
     def _ask(self, call: Callable[[], T]) -> T:
         start = "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000)"
         return ask(
-            call, _passing, f"the Chroma server at {self._url}", f"{start}, or set ATTEST_VECTORS to where it is"
+            call,
+            _passing,
+            f"the Chroma server at {without_password(self._url)}",
+            f"{start}, or set ATTEST_VECTORS to where it is; it is filled from the ledger",
         )
 
     def clear(self) -> None:
@@ -253,14 +259,17 @@ class ServerVectors(Collection):
             self._client = None
 
 
-def open_vectors(shelf: Path, settings: Settings, identity: str) -> VectorIndex:
-    """The passage vectors of the shelf in a folder whose ledger has this identity: where the settings say.
+def open_vectors(shelf: Path, settings: Settings, identity: str, database: Database) -> VectorIndex:
+    """The passage vectors of a ledger with this identity: in its database where processes share that, or else where the
+    settings say, or in the shelf's folder.
 
     Raises:
-        ShelfError: the server that they name does not answer.
+        ShelfError: the server does not answer.
     """
-    if (settings.vectors or "").startswith(("postgresql://", "postgres://")):
-        return PostgresVectors(str(settings.vectors), identity, keep_text=settings.chroma_text)
+    if isinstance(database, PostgresDatabase):
+        return PostgresVectors(database, identity, keep_text=False)
+    if (settings.vectors or "").startswith(DATABASES):
+        return PostgresVectors(PostgresDatabase(str(settings.vectors)), identity, keep_text=settings.chroma_text)
     if settings.vectors:
         return ServerVectors(settings.vectors, identity, keep_text=settings.chroma_text)
     return VectorStore(shelf / "chroma", keep_text=settings.chroma_text)

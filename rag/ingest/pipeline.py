@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from rag.errors import IngestError, UsageError
 from rag.ingest import archives, files, formats
 from rag.ingest.match import Index, squashed
 from rag.ingest.merge import merge_papers, update_paper
-from rag.types import IngestReport, Paper, Rejected
+from rag.types import Again, Changes, IngestReport, Paper, Rejected, Resolve, Resolved
 
 BATCH = 256
 # Rejected records that a report holds; the shelf's rejected.jsonl has them all.
@@ -19,12 +20,18 @@ REPORTED = 1_000
 
 
 class Store(Protocol):
-    """What the pipeline needs of a shelf."""
+    """What the pipeline needs of a shelf.
+
+    `put` asks `again` what to store, given how to resolve papers now, where other processes changed the shelf since they
+    were resolved.
+    """
 
     def begin(self) -> None: ...
     def take(self, ids: Sequence[str]) -> set[str]: ...
-    def resolve(self, papers: Sequence[Paper]) -> list[tuple[str, Paper | None]]: ...
-    def put(self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = ()) -> None: ...
+    def resolve(self, papers: Sequence[Paper]) -> Resolved: ...
+    def put(
+        self, papers: Sequence[Paper], unchanged_text: Sequence[Paper] = (), again: Again | None = None
+    ) -> None: ...
     def finish(self) -> None: ...
     def refresh(self) -> None: ...
     def reject(self, rejected: Sequence[Rejected]) -> None: ...
@@ -178,7 +185,8 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
     tally.read += 1
     if known := tally.index.find(item):
         tally.merged += 1
-        _keep_other_wording(shelf, tally, known, item)
+        for lost in _other_wording(known, item):
+            _reject(shelf, tally, lost)
         merged = merge_papers(known, item)
     else:
         merged = replace(item, id=tally.index.id_for(item))
@@ -188,22 +196,52 @@ def _take(shelf: Store, tally: _Tally, item: Paper | Rejected) -> None:
         _flush(shelf, tally)
 
 
+@dataclass
+class _Plan:
+    """What a batch does to the shelf: papers with new words, ones with new metadata alone, records to reject, counts."""
+
+    words: dict[str, Paper] = field(default_factory=dict)
+    metadata: dict[str, Paper] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def changes(self) -> Changes:
+        return list(self.words.values()), list(self.metadata.values())
+
+
 def _flush(shelf: Store, tally: _Tally) -> None:
     """Store the batch in one transaction: only what is new or changed, embedding only changed words."""
     arrived = list(tally.batch.values())
     tally.batch, tally.index = {}, Index()
     resolved = shelf.resolve(arrived)
-    taken = shelf.take([key for key, _ in resolved])
-    words: dict[str, Paper] = {}
-    metadata: dict[str, Paper] = {}
-    counts = dict.fromkeys(("new", "updated", "unchanged", "merged"), 0)
-    here: set[str] = set()
+    keys = [key for key, _ in resolved]
+    earlier = shelf.take(keys)
+    plan = _plan(arrived, resolved, earlier)
+
+    def again(resolve: Resolve) -> Changes:
+        nonlocal plan
+        resolved = resolve(arrived)
+        plan = _plan(arrived, resolved, shelf.take([key for key, _ in resolved]) - (set(keys) - earlier))
+        return plan.changes()
+
+    if plan.words or plan.metadata:
+        shelf.put(*plan.changes(), again)
+    for item in plan.rejected:
+        _reject(shelf, tally, item)
+    for name, count in plan.counts.items():  # counted once stored
+        setattr(tally, name, getattr(tally, name) + count)
+
+
+def _plan(arrived: Sequence[Paper], resolved: Resolved, taken: Collection[str]) -> _Plan:
+    """What becomes of records that arrived, given what the shelf has of their papers, and which of those this run took before."""
+    plan, here = _Plan(), set[str]()
+    words, metadata, counts = plan.words, plan.metadata, plan.counts
     for paper, (key, known) in zip(arrived, resolved, strict=True):
         before = words.get(key) or metadata.get(key) or known
         if before is None:
             if not paper.abstract:
-                tally.read -= 1
-                _reject(shelf, tally, _unfounded(paper))
+                counts["read"] -= 1
+                plan.rejected.append(_unfounded(paper))
                 continue
             counts["new"] += 1
             words[key] = replace(paper, id=key)
@@ -211,7 +249,7 @@ def _flush(shelf: Store, tally: _Tally) -> None:
             repeated = key in taken or key in here
             after = merge_papers(before, paper) if repeated else update_paper(before, paper)
             if repeated:
-                _keep_other_wording(shelf, tally, before, paper)
+                plan.rejected += _other_wording(before, paper)
             changed = replace(after, sources=before.sources) != before  # one more place to find it changes nothing
             counts["merged" if repeated else "updated" if changed else "unchanged"] += 1
             if key in words or after.abstract != before.abstract or after.title != before.title:
@@ -219,12 +257,9 @@ def _flush(shelf: Store, tally: _Tally) -> None:
                 metadata.pop(key, None)
             elif after != before:
                 metadata[key] = after
-        tally.papers += key not in taken and key not in here
+        counts["papers"] += key not in taken and key not in here
         here.add(key)
-    if words or metadata:
-        shelf.put(list(words.values()), list(metadata.values()))
-    for name, count in counts.items():  # counted once stored
-        setattr(tally, name, getattr(tally, name) + count)
+    return plan
 
 
 def _unfounded(paper: Paper) -> Rejected:
@@ -234,11 +269,11 @@ def _unfounded(paper: Paper) -> Rejected:
     return Rejected(where.file, where.position, reason, paper.title)
 
 
-def _keep_other_wording(shelf: Store, tally: _Tally, kept: Paper, paper: Paper) -> None:
-    """Keep for review what is lost when two records of one run differ in their abstracts: the second's."""
+def _other_wording(kept: Paper, paper: Paper) -> list[Rejected]:
+    """For review what is lost when two records of one run differ in their abstracts: the second's."""
     own, other = squashed(kept.abstract), squashed(paper.abstract)
     if own.startswith(other) or other.startswith(own):
-        return
+        return []
     where = paper.sources[0]
     reason = f"another abstract of {paper.title!r}, which was read before in this run; the first is kept"
-    _reject(shelf, tally, Rejected(where.file, where.position, reason, paper.abstract))
+    return [Rejected(where.file, where.position, reason, paper.abstract)]
