@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.postings import Postings
 from rag.index.segments import Segment, Segments
 from rag.index.stored import StoredPaper
+from rag.index.sums import seal
 from rag.index.waiting import waiting
 
 FORMAT = 1
@@ -47,14 +50,14 @@ class SegmentStore:
         self._identity = identity
         try:
             listed = json.loads((self._folder / "segments.json").read_text(encoding="utf-8"))
-            if (listed["format"], listed["identity"]) != (FORMAT, identity):
-                raise ValueError("made of another ledger, or otherwise")
+            if listed.pop("sum") != _sum(listed) or (listed["format"], listed["identity"]) != (FORMAT, identity):
+                raise ValueError("damaged, made of another ledger, or otherwise")
             self._segments = [
                 (Segment(self._folder / one["name"], self._dimension, one["width"]), np.array(one["dead"], np.int32))
                 for one in listed["segments"]
             ]
             self._after, self._next = tuple(listed["after"]), listed["next"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             self.clear()
             return False
         return True
@@ -108,6 +111,7 @@ class SegmentStore:
         """A segment whose words and vectors are written, and now which paper each row is."""
         ids.tofile(folder / "ids")
         np.argsort(ids, kind="stable").astype(np.int32).tofile(folder / "by_id")
+        seal(folder)
         return Segment(folder, self._dimension, ids.itemsize)
 
     def _new(self) -> Path:
@@ -130,12 +134,16 @@ class SegmentStore:
         }
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / "segments.part"
-        part.write_text(json.dumps(listed), encoding="utf-8")
+        part.write_text(json.dumps({**listed, "sum": _sum(listed)}), encoding="utf-8")
         part.replace(self._folder / "segments.json")
         named = {own.name for own, _ in self._segments}
         for path in self._folder.iterdir():
             if path.is_dir() and path.name not in named:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _sum(listed: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(listed).encode())
 
 
 def _joined(dead: Rows, own: Segment, later: Segment) -> Rows:

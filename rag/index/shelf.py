@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +189,7 @@ class Shelf:
             self._followed = EVERYTHING
         self._follow()
         papers, passages = self.ledger.count()
-        if self.vectors.count() != passages:
+        if self.vectors.count() != passages or not self._first_is_held():
             self._rebuild_vectors()
         if not self._store.open(self.ledger.identity):
             shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
@@ -215,6 +216,18 @@ class Shelf:
         self.vectors.damaged = False
         self._followed = revision
         self.vectors.note(self.ledger.identity, revision)
+
+    def _first_is_held(self) -> bool:
+        """Whether the vector index gives back the first passage: one that counts well may have lost what it counts."""
+        try:
+            return all(
+                self.vectors.holds([one.id for one, _ in held], own)
+                for held, own in islice(self.ledger.passages(EVERYTHING, 1), 1)
+            )
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            return False
 
     def _rebuild_vectors(self) -> None:
         self._followed = EVERYTHING

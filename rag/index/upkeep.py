@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ShelfError
+from rag.index import sums
 from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.segment_store import SegmentStore
@@ -95,7 +96,7 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
     store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
     if not store.open(ledger.identity):
         yield "the files of words and vectors could not be read"
-    elif not _agree(store, ledger):
+    elif any(name for one in (folder / "segments").glob("*/") for name in sums.changed(one)) or not _agree(store, ledger):
         yield "the files hold other words or vectors than the ledger"
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from rag.errors import AttestError, ShelfError
+from rag.index import hnsw_files
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
 from rag.index.seal import Seal, break_seal, read_seal, write_seal
@@ -30,6 +31,10 @@ MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
 T = TypeVar("T")
 
 
+class _Foreign(Exception):
+    """A collection of this name that was not made here."""
+
+
 class Collection:
     """A collection of passages. Built and opened with our own vectors: Chroma never embeds."""
 
@@ -42,10 +47,17 @@ class Collection:
         self._collection: Any = None
 
     def _attach(self) -> None:
-        self._collection = self._client.get_or_create_collection(
+        collection = self._client.get_or_create_collection(
             self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
-        self._collection.count()
+        stored = collection.get_model()
+        # chromadb builds the functions that the stored schema names when something is stored, whatever it was opened with.
+        if _names_a_function(stored.configuration_json) or _names_a_function(stored.serialized_schema):
+            raise _Foreign("the collection names an embedding function, which would be run")
+        if (stored.configuration_json.get("hnsw") or {}).get("space") != "cosine":
+            raise _Foreign("the collection measures otherwise than by cosine")
+        collection.count()
+        self._collection = collection
 
     def _ask(self, call: Callable[[], T]) -> T:
         return call()
@@ -77,10 +89,11 @@ class Collection:
             some = list(ids[start : start + MAX_BATCH])
             found: Any = self._ask(partial(self._call, "get", ids=some, include=["embeddings"]))
             rows = {key: row for row, key in enumerate(found["ids"])}
+            own = vectors[start : start + MAX_BATCH]
             if len(rows) != len(some):
                 return False
             stored = np.asarray(found["embeddings"], np.float32)[[rows[key] for key in some]]
-            if not np.allclose(stored, vectors[start : start + MAX_BATCH], atol=1e-5):
+            if stored.shape != own.shape or not np.allclose(stored, own, atol=1e-5):
                 return False
         return True
 
@@ -149,6 +162,8 @@ class VectorStore(Collection):
         import chromadb
 
         break_seal(self._folder)
+        if self._folder.is_dir() and not hnsw_files.whole(self._folder):
+            raise _Foreign(f"the graph in {self._folder} is not whole")
         self._client = chromadb.PersistentClient(str(self._folder), settings=_settings())
         self._attach()
 
@@ -220,7 +235,11 @@ class ServerVectors(Collection):
         """
         super().__init__(f"{COLLECTION}-{identity}", keep_text=keep_text)
         self._url = url
-        self._ask(self._open)
+        try:
+            self._ask(self._open)
+        except _Foreign:
+            self.damaged = True
+            self.clear()
 
     def _open(self) -> None:
         import chromadb
@@ -264,6 +283,15 @@ def open_vectors(shelf: Path, settings: Settings, identity: str) -> VectorIndex:
     if settings.vectors:
         return ServerVectors(settings.vectors, identity, keep_text=settings.chroma_text)
     return VectorStore(shelf / "chroma", keep_text=settings.chroma_text)
+
+
+def _names_a_function(stored: Any) -> bool:
+    """Whether a collection's settings name an embedding function anywhere; ours say that there is none."""
+    if isinstance(stored, dict):
+        own = stored.get("embedding_function")
+        named = isinstance(own, dict) and own.get("type") not in ("legacy", "unknown")
+        return named or any(_names_a_function(value) for value in stored.values())
+    return isinstance(stored, list) and any(map(_names_a_function, stored))
 
 
 def _settings() -> Any:
