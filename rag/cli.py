@@ -61,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()  # here a full disk can still be told
+        return code
     except AttestError as error:
         print(f"attest: {error}" + (f"\n  {error.hint}" if error.hint else ""), file=sys.stderr)
         return error.exit_code
@@ -72,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a folder that this user may not look into, a disk that fails
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what it did not take is not tried again
         print(f"attest: {error}\n  may you read and write there, and is there room?", file=sys.stderr)
         return 1
 

@@ -1,8 +1,8 @@
 """Whether the files of Chroma's HNSW graphs fit together, judged by their sizes and their header.
 
 Chroma does not look: with a graph that was cut short it finds a part of the passages, never comes back, or ends the process.
-The layout is that of its fork of hnswlib (`saveIndex`): a header, a row of fixed size for each element there is room for,
-and for each element that there is the size of its links in higher layers, with those links.
+The layout is that of its fork of hnswlib (`saveIndex`): a header, a row of fixed size for each element (or for those
+there is room for), and for each element that there is the size of its links in higher layers, with those links.
 """
 
 from __future__ import annotations
@@ -41,12 +41,11 @@ def _is_whole(folder: Path) -> bool:
     _, _, room, elements, row, label, _, _, first, links, _, _, _, _ = _HEADER.unpack(header)
     higher = sizes["link_lists.bin"] - 4 * elements
     return (
-        (not elements or _PASSAGES in sizes)
+        (not elements or (_PASSAGES in sizes and first < elements))
         and elements <= room
-        and first < max(elements, 1)
         and row == label + 8
-        and sizes["data_level0.bin"] == room * row
-        and sizes["length.bin"] == 4 * room
+        and row * elements <= sizes["data_level0.bin"] <= row * room
+        and 4 * elements <= sizes["length.bin"] <= 4 * room
         and higher >= 0
         and higher % (4 * links + 4) == 0
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
-import tempfile
+import sqlite3
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rag.index import sums
 from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.segment_store import SegmentStore
-from rag.index.shelf import BATCH, Shelf, open_ledger
+from rag.index.shelf import BATCH, Shelf, open_ledger, prepare
 from rag.index.vectors import open_vectors
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ LEDGER = "ledger.sqlite"
 _DERIVED = frozenset(
     ("chroma", "segments", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
 )
+# A ledger on its way out of a backup.
+_UNFINISHED = f"{LEDGER}.part"
 _SHOWN = 5  # faults of one kind that are told
 
 
@@ -96,7 +99,9 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
     store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
     if not store.open(ledger.identity):
         yield "the files of words and vectors could not be read"
-    elif any(name for one in (folder / "segments").glob("*/") for name in sums.changed(one)) or not _agree(store, ledger):
+    elif any(name for one in (folder / "segments").glob("*/") for name in sums.changed(one)) or not _agree(
+        store, ledger
+    ):
         yield "the files hold other words or vectors than the ledger"
 
 
@@ -130,14 +135,11 @@ def backup(folder: Path, target: Path, settings: Settings) -> int:
     """
     if target.exists():
         raise ShelfError(f"{target} is there already", hint="give the backup another name")
-    part = target.with_name(f"{target.name}.part")
-    with open_ledger(folder, settings) as ledger, _written(part, target):
-        with (
-            tempfile.TemporaryDirectory(dir=target.parent) as held,
-            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out,
-        ):
-            copy = Path(held) / LEDGER
-            ledger.copy(copy)
+    part, copy = (target.with_name(f"{target.name}{suffix}") for suffix in (".part", ".ledger.part"))
+    with open_ledger(folder, settings) as ledger, _written(part, target, copy):
+        copy.unlink(missing_ok=True)  # of a backup that was killed
+        ledger.copy(copy)
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out:
             out.write(copy, LEDGER)
             for path in sorted(folder.rglob("*")):
                 name = path.relative_to(folder)
@@ -147,7 +149,7 @@ def backup(folder: Path, target: Path, settings: Settings) -> int:
 
 
 def restore(source: Path, folder: Path, settings: Settings) -> int:
-    """Make a shelf of a backup; its indexes are made anew, and nothing is embedded again.
+    """Make a shelf of a backup; its indexes are made anew, and nothing is embedded again. One that was killed is begun again.
 
     Returns:
         The number of papers on the shelf.
@@ -156,14 +158,16 @@ def restore(source: Path, folder: Path, settings: Settings) -> int:
         ShelfError: the folder is not empty, or the file is no whole backup.
         ShelfIncompatible: the shelf was made by another model or a newer format.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not (folder / _UNFINISHED).exists():
         raise ShelfError(f"{folder} is not empty", hint="give --shelf a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder, create=True)
     lock = ShelfLock(folder, settings.lock_wait)
     try:
         _unpack(source, folder)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ShelfError(f"{folder} cannot be written: {error}", hint="is the disk full?") from error
         raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint="attest backup makes one") from error
     finally:
         lock.release()
@@ -176,22 +180,29 @@ def _unpack(source: Path, folder: Path) -> None:
         names = archive.namelist()
         if LEDGER not in names:
             raise ValueError(f"it holds no {LEDGER}")
-        for name in sorted(names, key=LEDGER.__eq__):  # the ledger last: without it there is no shelf yet
+        (folder / _UNFINISHED).touch()
+        for name in names:
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or path.parts[0] in _DERIVED:
                 raise ValueError(f"{name!r} does not belong in one")
-            archive.extract(name, folder)  # checks the sum of every file
+            if name != LEDGER:
+                archive.extract(name, folder)  # checks the sum of every file
+        # Last, and under its name only when it is whole: without a ledger there is no shelf.
+        with archive.open(LEDGER) as packed, (folder / _UNFINISHED).open("wb") as out:
+            shutil.copyfileobj(packed, out)
+        (folder / _UNFINISHED).replace(folder / LEDGER)
 
 
 @contextlib.contextmanager
-def _written(part: Path, target: Path) -> Iterator[None]:
+def _written(part: Path, target: Path, *beside: Path) -> Iterator[None]:
     try:
         yield
         part.replace(target)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise ShelfError(
             f"{target} cannot be written: {error}", hint="is the disk full, or the folder read-only?"
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        for path in (part, *beside):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rag.config import Settings
 
 COLLECTION = "passages"
+# Seconds that a server may take for one answer; storing a batch takes it a few.
+PATIENCE = 30.0
 MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
 
 T = TypeVar("T")
@@ -243,18 +245,26 @@ class ServerVectors(Collection):
 
     def _open(self) -> None:
         import chromadb
+        import httpx
 
         address = urlsplit(self._url)
         secure = address.scheme == "https"
         port = address.port or (443 if secure else 8000)
+        # chromadb waits for ever, for its first answer and for every other.
+        httpx.get(f"{self._url.rstrip('/')}/api/v2/heartbeat", timeout=PATIENCE)
         self._client = chromadb.HttpClient(address.hostname or "", port, secure, settings=_settings())
+        self._client._server._session.timeout = PATIENCE
         self._attach()
 
     def _ask(self, call: Callable[[], T]) -> T:
-        start = "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000)"
-        return ask(
-            call, _passing, f"the Chroma server at {self._url}", f"{start}, or set ATTEST_VECTORS to where it is"
-        )
+        import httpx
+
+        server = f"the Chroma server at {self._url}"
+        start = "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000), or set ATTEST_VECTORS to where it is"
+        try:
+            return ask(call, _passing, server, start)
+        except httpx.TimeoutException as error:  # asked again, it would keep the reader waiting as long once more
+            raise ShelfError(f"{server} has not answered for {PATIENCE:g} seconds", hint=start) from error
 
     def clear(self) -> None:
         """Throw the collection away and begin with an empty one."""
@@ -312,7 +322,7 @@ def _passing(error: Exception) -> bool:
     refused = isinstance(error, ValueError) and "connect to" in str(
         error
     )  # which chromadb makes of a refused connection
-    return refused or isinstance(error, httpx.TransportError)
+    return refused or (isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ReadTimeout))
 
 
 def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
