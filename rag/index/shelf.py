@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,8 +189,10 @@ class Shelf:
             self._followed = EVERYTHING
         self._follow()
         papers, passages = self.ledger.count()
-        if self.vectors.count() != passages or not self._first_is_held():
+        if self.vectors.count() != passages:
             self._rebuild_vectors()
+        for vector, *_ in chain.from_iterable(one.encoded for one in self.ledger.changed((EVERYTHING, 0), 1)):
+            self.nearest(np.frombuffer(vector, np.float32), 1)  # what cannot be searched cannot be stored in either
         if not self._store.open(self.ledger.identity):
             shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
             for name in ("lexical.npz", "state.json"):
@@ -216,18 +218,6 @@ class Shelf:
         self.vectors.damaged = False
         self._followed = revision
         self.vectors.note(self.ledger.identity, revision)
-
-    def _first_is_held(self) -> bool:
-        """Whether the vector index gives back the first passage: one that counts well may have lost what it counts."""
-        try:
-            return all(
-                self.vectors.holds([one.id for one, _ in held], own)
-                for held, own in islice(self.ledger.passages(EVERYTHING, 1), 1)
-            )
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            return False
 
     def _rebuild_vectors(self) -> None:
         self._followed = EVERYTHING

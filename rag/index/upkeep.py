@@ -20,7 +20,8 @@ from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.lock import ShelfLock
 from rag.index.segment_store import SegmentStore
 from rag.index.shelf import BATCH, Shelf, open_ledger, prepare
-from rag.index.vectors import open_vectors
+from rag.index.vector_index import VectorIndex
+from rag.index.vectors import is_fault, open_vectors
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -83,19 +84,13 @@ def _faults(ledger: Ledger) -> Iterator[str]:
 
 
 def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
-    _, passages = ledger.count()
-    vectors = open_vectors(folder, settings, ledger.identity)
-    try:
-        if vectors.damaged:
-            yield "the vectors could not be opened"
-        elif vectors.count() != passages:
-            yield f"Chroma holds {vectors.count()} passages, the ledger {passages}"
-        elif not all(
-            vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)
-        ):
-            yield "Chroma holds other passages or vectors than the ledger"
-    finally:
-        vectors.close()
+    with contextlib.closing(open_vectors(folder, settings, ledger.identity)) as vectors:
+        try:
+            yield from _wrong(vectors, ledger)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            yield f"the vectors could not be read: {error}"
     store = SegmentStore(folder / "segments", next((own.shape[1] for _, own in ledger.passages(EVERYTHING, 1)), 1))
     if not store.open(ledger.identity):
         yield "the files of words and vectors could not be read"
@@ -103,6 +98,16 @@ def _stale(folder: Path, ledger: Ledger, settings: Settings) -> Iterator[str]:
         store, ledger
     ):
         yield "the files hold other words or vectors than the ledger"
+
+
+def _wrong(vectors: VectorIndex, ledger: Ledger) -> Iterator[str]:
+    _, passages = ledger.count()
+    if vectors.damaged:
+        yield "the vectors could not be opened"
+    elif (count := vectors.count()) != passages:
+        yield f"Chroma holds {count} passages, the ledger {passages}"
+    elif not all(vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)):
+        yield "Chroma holds other passages or vectors than the ledger"
 
 
 def _agree(store: SegmentStore, ledger: Ledger) -> bool:
