@@ -74,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a folder that this user may not look into, a disk that fails
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what it did not take is not tried again
+        try:
+            sys.stdout.flush()
+        except OSError:  # what it did not take must not be tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"attest: {error}\n  may you read and write there, and is there room?", file=sys.stderr)
         return 1
 

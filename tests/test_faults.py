@@ -281,7 +281,7 @@ def full_at(disk, *at):
         ("rag.index.ledger", "Ledger", "put", 3),
         ("rag.index.vectors", "Collection", "upsert", 2),
         ("rag.index.segment_store", "SegmentStore", "_write", 1),
-        ("rag.index.segment_store", "SegmentStore", "_list", 1),
+        ("rag.index.segment_store", "SegmentStore", "_list", 2),
     ],
 )
 def test_a_full_disk_is_told_and_loses_nothing(source, whole, tmp_path, at):
