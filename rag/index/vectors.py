@@ -322,7 +322,7 @@ def _passing(error: Exception) -> bool:
     refused = isinstance(error, ValueError) and "connect to" in str(
         error
     )  # which chromadb makes of a refused connection
-    return refused or (isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ReadTimeout))
+    return refused or (isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException))
 
 
 def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
