@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -17,7 +18,8 @@ class Client:
 
 
 def plant(database: Path, name: str) -> None:
-    """Let a collection name an embedding function, in each place that chromadb reads one from."""
+    """Let a collection name an embedding function, in each place that chromadb reads one from, as if nothing was touched."""
+    before = database.stat()
     function = {
         "type": "known",
         "name": "ollama",
@@ -29,3 +31,5 @@ def plant(database: Path, name: str) -> None:
         schema["keys"]["#embedding"]["float_list"]["vector_index"]["config"]["embedding_function"] = function
         hostile = json.dumps(schema), json.dumps({"embedding_function": function}), name
         chroma.execute("UPDATE collections SET schema_str = ?, config_json_str = ? WHERE name = ?", hostile)
+    chroma.close()
+    os.utime(database, ns=(before.st_atime_ns, before.st_mtime_ns))

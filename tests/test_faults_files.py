@@ -47,6 +47,12 @@ def graph(with_graph, tmp_path):
     return copy_of(with_graph, tmp_path / "shelf")
 
 
+@pytest.fixture(autouse=True)
+def asked_of_chroma(monkeypatch):
+    """Searches ask Chroma, as they do of a large shelf."""
+    monkeypatch.setattr("rag.retrieve.retriever.ALL_PASSAGES", 0)
+
+
 @pytest.fixture
 def embedded(monkeypatch):
     """All texts that go through the encoder."""
@@ -127,15 +133,15 @@ def test_chroma_files_lost_or_cut_in_half(graph, whole, embedded, stored, name, 
 def test_a_byte_of_chroma_that_was_flipped(graph, whole, name):
     """It may be one that nothing reads, but no process ends of it, and a verification leaves nothing of it."""
     flip(the(graph, name))
-    searched = attest("search", QUESTIONS[0], "--shelf", graph)
+    large = "from rag.retrieve import retriever; retriever.ALL_PASSAGES = 0"
+    searched = attest("search", QUESTIONS[0], "--shelf", graph, before=large)
     assert (searched.returncode, searched.stderr) == (0, "")
     verified = attest("doctor", "--verify", "--shelf", graph)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert content(graph) == whole
 
 
-@pytest.mark.parametrize(("width", "space"), [(384, "l2"), (384, "ip"), (64, "cosine")])
-def test_a_collection_of_another_space_or_dimension(shelf, whole, embedded, stored, width, space):
+def replace_collection(shelf, width, space):
     with chroma_of(shelf) as client:
         old = client.get_collection("passages", embedding_function=None)
         note, held = old.metadata, old.get(include=["embeddings"])
@@ -144,8 +150,24 @@ def test_a_collection_of_another_space_or_dimension(shelf, whole, embedded, stor
             "passages", metadata=note, embedding_function=None, configuration={"hnsw": {"space": space}}
         )
         other.upsert(ids=held["ids"], embeddings=held["embeddings"][:, :width])
+
+
+@pytest.mark.parametrize(("width", "space"), [(384, "l2"), (384, "ip"), (64, "cosine")])
+def test_a_collection_of_another_space_or_dimension(shelf, whole, embedded, stored, width, space):
+    replace_collection(shelf, width, space)
     is_whole_again(shelf, whole, embedded)
     assert sum(stored) == len(whole[1])
+
+
+def test_a_collection_of_another_dimension_that_is_added_to(shelf, whole, tmp_path):
+    replace_collection(shelf, 64, "cosine")
+    more = write_jsonl(
+        tmp_path / "more.jsonl", [{"title": "Owls at Night", "abstract": "Owls see at night, in colours."}]
+    )
+    done = attest("ingest", more, "--shelf", shelf)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert verify(shelf, Settings()).stale == ()
+    assert len(content(shelf)[1]) == len(whole[1]) + 1
 
 
 # --- a collection that names code ---

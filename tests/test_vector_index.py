@@ -209,6 +209,12 @@ def quick(monkeypatch):
     monkeypatch.setattr("rag.index.server.PAUSE", 0.001)
 
 
+@pytest.fixture
+def large(monkeypatch):
+    """Searches ask the index, as they do of a large shelf."""
+    monkeypatch.setattr("rag.retrieve.retriever.ALL_PASSAGES", 0)
+
+
 def test_a_server_that_is_down_is_named_with_what_to_do(quick):
     with pytest.raises(ShelfError, match="does not answer") as caught:
         ServerVectors(f"http://127.0.0.1:{free_port()}", "mine", keep_text=False)
@@ -330,7 +336,7 @@ def found_in(assistant: Assistant) -> list[list[tuple[str, float]]]:
     ]
 
 
-def test_a_server_that_goes_away_under_an_open_shelf_and_comes_back(tmp_path, quick):
+def test_a_server_that_goes_away_under_an_open_shelf_and_comes_back(tmp_path, quick, large):
     """While it is away that is said, and nothing is lost; when it is back, even without what it held, it is used."""
     source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
     more = write_jsonl(tmp_path / "more.jsonl", [vars_of(ZEBRA)])
@@ -359,7 +365,7 @@ def test_a_server_that_goes_away_under_an_open_shelf_and_comes_back(tmp_path, qu
             assert verify(tmp_path / "shelf", settings).stale == ()
 
 
-def test_a_server_that_does_not_move_is_not_waited_for(tmp_path, quick, monkeypatch):
+def test_a_server_that_does_not_move_is_not_waited_for(tmp_path, quick, large, monkeypatch):
     source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
     with chroma_process(tmp_path / "server", free_port()) as (address, server):
         settings = Settings(vectors=address)

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
 from rag.index.stored import EncodedPaper
 from rag.index.tokens import learn_projection, stop_ids
-from rag.index.vector_index import Vectors
+from rag.index.vector_index import IndexDamaged, Vectors
 from rag.index.vectors import is_fault, open_vectors
 from rag.index.waiting import waiting
 from rag.types import Paper, Rejected
@@ -191,8 +190,6 @@ class Shelf:
         papers, passages = self.ledger.count()
         if self.vectors.count() != passages:
             self._rebuild_vectors()
-        for vector, *_ in chain.from_iterable(one.encoded for one in self.ledger.changed((EVERYTHING, 0), 1)):
-            self.nearest(np.frombuffer(vector, np.float32), 1)  # what cannot be searched cannot be stored in either
         if not self._store.open(self.ledger.identity):
             shutil.rmtree(self.folder / "columns", ignore_errors=True)  # what segments were before format 4
             for name in ("lexical.npz", "state.json"):
@@ -204,9 +201,15 @@ class Shelf:
 
     def _follow(self) -> None:
         """Let the vector index take in what changed in the ledger since it last did."""
-        revision = self.ledger.revision
-        if self._followed == revision:
+        if self._followed == self.ledger.revision:
             return
+        try:
+            self._take_in(self.ledger.revision)
+        except IndexDamaged:
+            self._followed = EVERYTHING
+            self._take_in(self.ledger.revision)
+
+    def _take_in(self, revision: int) -> None:
         if self._followed == EVERYTHING:
             self.vectors.clear()
         else:

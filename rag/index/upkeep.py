@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 LEDGER = "ledger.sqlite"
 # Made from the ledger whenever they are missing, or good for one process only: no part of a backup.
 _DERIVED = frozenset(
-    ("chroma", "segments", "columns", "lexical.npz", "state.json", ".lock", "owner", f"{LEDGER}-wal", f"{LEDGER}-shm")
+    (
+        "chroma",
+        "chroma.json",
+        "segments",
+        "columns",
+        "lexical.npz",
+        "state.json",
+        ".lock",
+        "owner",
+        f"{LEDGER}-wal",
+        f"{LEDGER}-shm",
+    )
 )
 # A ledger on its way out of a backup.
 _UNFINISHED = f"{LEDGER}.part"

@@ -19,7 +19,7 @@ from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
 from rag.index.seal import Seal, break_seal, read_seal, write_seal
 from rag.index.server import ask
-from rag.index.vector_index import VectorIndex, Vectors
+from rag.index.vector_index import IndexDamaged, VectorIndex, Vectors
 from rag.types import Paper, Passage
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ PATIENCE = 30.0
 MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
 
 T = TypeVar("T")
-
-
-class _Foreign(Exception):
-    """A collection of this name that was not made here."""
 
 
 class Collection:
@@ -55,9 +51,9 @@ class Collection:
         stored = collection.get_model()
         # chromadb builds the functions that the stored schema names when something is stored, whatever it was opened with.
         if _names_a_function(stored.configuration_json) or _names_a_function(stored.serialized_schema):
-            raise _Foreign("the collection names an embedding function, which would be run")
+            raise IndexDamaged("the collection names an embedding function, which would be run")
         if (stored.configuration_json.get("hnsw") or {}).get("space") != "cosine":
-            raise _Foreign("the collection measures otherwise than by cosine")
+            raise IndexDamaged("the collection measures otherwise than by cosine")
         collection.count()
         self._collection = collection
 
@@ -100,7 +96,14 @@ class Collection:
         return True
 
     def upsert(self, passages: Sequence[tuple[Passage, Paper]], vectors: Vectors, texts: Sequence[str]) -> None:
-        """Store passages by their ids; ones that are there are replaced (`add` would ignore them)."""
+        """Store passages by their ids; ones that are there are replaced (`add` would ignore them).
+
+        Raises:
+            IndexDamaged: those that are there have vectors of another dimension.
+        """
+        width = self._ask(lambda: self._collection.get_model().dimension)
+        if len(passages) and width not in (None, vectors.shape[1]):
+            raise IndexDamaged(f"the collection holds vectors of dimension {width}")
         for start in range(0, len(passages), MAX_BATCH):
             some = passages[start : start + MAX_BATCH]
             records: dict[str, Any] = {
@@ -165,7 +168,7 @@ class VectorStore(Collection):
 
         break_seal(self._folder)
         if self._folder.is_dir() and not hnsw_files.whole(self._folder):
-            raise _Foreign(f"the graph in {self._folder} is not whole")
+            raise IndexDamaged(f"the graph in {self._folder} is not whole")
         self._client = chromadb.PersistentClient(str(self._folder), settings=_settings())
         self._attach()
 
@@ -239,7 +242,7 @@ class ServerVectors(Collection):
         self._url = url
         try:
             self._ask(self._open)
-        except _Foreign:
+        except IndexDamaged:
             self.damaged = True
             self.clear()
 
