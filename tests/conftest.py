@@ -36,9 +36,9 @@ def undisturbed(source, tmp_path_factory):
 @pytest.fixture(scope="session")
 def whole(undisturbed):
     """All that it holds."""
-    from tests.processes import content
+    from tests.processes import expected
 
-    return content(undisturbed)
+    return expected(undisturbed)
 
 
 @pytest.fixture

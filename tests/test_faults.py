@@ -55,8 +55,9 @@ def test_killed_at_any_moment_and_run_again_it_is_the_same_shelf(source, whole, 
         process.communicate()
         amid += 0 < stored(folder) < len(PAPERS)
         if number % 3 == 0:  # soon there would be nothing left to store
-            done = attest("ingest", source, "--shelf", folder)
-            assert done.returncode == 0, done.stderr
+            with pytest.MonkeyPatch.context() as patch, Assistant.open(folder) as assistant:
+                patch.setattr("rag.ingest.pipeline.BATCH", 4)
+                assistant.ingest([source])
             assert content(folder) == whole
             assert verify(folder, Settings()).stale == ()
             shutil.rmtree(folder)

@@ -16,7 +16,7 @@ from rag.index.embed import Embedder
 from rag.index.upkeep import verify
 from tests.fakes import write_jsonl
 from tests.hostile import TRAP, plant
-from tests.processes import PAPERS, QUESTIONS, ROOT, attest, chroma_of, content, copy_of
+from tests.processes import PAPERS, QUESTIONS, ROOT, attest, chroma_of, content, copy_of, expected
 
 NAIVE = """
 import sys, chromadb
@@ -242,7 +242,7 @@ def test_segments_that_are_lost_stale_or_of_another_ledger(shelf, whole, embedde
     assert attest("ingest", tmp_path / "few.jsonl", tmp_path / "few.jsonl", "--shelf", other).returncode == 0
     more = write_jsonl(tmp_path / "more.jsonl", PAPERS[4:8])
     assert attest("ingest", more, "--shelf", other).returncode == 0
-    now = content(other)
+    now = expected(other)
     shutil.rmtree(other / "segments")
     shutil.copytree(old, other / "segments")  # as of before the last ingest
     assert content(other) == now
