@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AttestError as error:
         print(f"attest eval: {error}" + (f"\n  {error.hint}" if error.hint else ""), file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"attest eval: {error}\n  the same command goes on from here once there is room", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nattest eval: stopped; the same command goes on from here when --out was given", file=sys.stderr)
         return 130

@@ -85,7 +85,7 @@ def answers(folder):
         (spoil_chroma, "could not be opened"),
         (spoil_words, "words and vectors could not be read"),
         (cut_columns, "words and vectors could not be read"),
-        (change_columns, "other words or vectors than the ledger"),
+        (change_columns, "words and vectors could not be read"),
     ],
 )
 def test_an_index_that_disagrees_is_named_and_made_anew(folder, damage, said):

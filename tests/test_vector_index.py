@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from rag.index.vector_index import VectorIndex, Vectors
 from rag.index.vectors import ServerVectors, VectorStore
 from rag.types import Paper, Passage
 from tests.fakes import CRANE, MARMOT, ZEBRA, write_jsonl
+from tests.hostile import TRAP, plant
 from tests.postgres import free_port, postgres_folder, postgres_server
 
 WIDTH = 384
@@ -38,6 +40,13 @@ PAPERS = [paper(f"Owl {number}", f"Owl number {number} sees at night.", year=200
 @contextlib.contextmanager
 def chroma_server(folder: Path, port: int) -> Iterator[str]:
     """`chroma run` on loopback until the end of the block."""
+    with chroma_process(folder, port) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def chroma_process(folder: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, with its process."""
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--host", "127.0.0.1"]
     said = subprocess.DEVNULL
     with subprocess.Popen([*command, "--port", str(port)], stdout=said, stderr=said) as server:
@@ -49,7 +58,7 @@ def chroma_server(folder: Path, port: int) -> Iterator[str]:
                     break
                 assert server.poll() is None, "chroma run ended"
                 threading.Event().wait(0.1)
-            yield address
+            yield address, server
         finally:
             server.kill()
 
@@ -202,6 +211,12 @@ def quick(monkeypatch):
     monkeypatch.setattr("rag.index.server.PAUSE", 0.001)
 
 
+@pytest.fixture
+def large(monkeypatch):
+    """Searches ask the index, as they do of a large shelf."""
+    monkeypatch.setattr("rag.retrieve.retriever.ALL_PASSAGES", 0)
+
+
 def test_a_server_that_is_down_is_named_with_what_to_do(quick):
     with pytest.raises(ShelfError, match="does not answer") as caught:
         ServerVectors(f"http://127.0.0.1:{free_port()}", "mine", keep_text=False)
@@ -314,6 +329,81 @@ def test_a_shelf_with_its_vectors_on_a_server(tmp_path, quick, monkeypatch, caps
         assert [item.paper.id for item in assistant.search(ZEBRA.title, 1)] == [ZEBRA.id]
     with chroma_server(tmp_path / "a new one", port):
         assert verify(folder, settings).stale == ()
+
+
+def found_in(assistant: Assistant) -> list[list[tuple[str, float]]]:
+    return [
+        [(item.paper.id, round(item.score, 3)) for item in assistant.search(words)]
+        for words in ("marmots", "cooking for guests")
+    ]
+
+
+def test_a_server_that_goes_away_under_an_open_shelf_and_comes_back(tmp_path, quick, large):
+    """While it is away that is said, and nothing is lost; when it is back, even without what it held, it is used."""
+    source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
+    more = write_jsonl(tmp_path / "more.jsonl", [vars_of(ZEBRA)])
+    port = free_port()
+    with contextlib.ExitStack() as opened:
+        with chroma_server(tmp_path / "server", port) as address:
+            settings = Settings(vectors=address)
+            assistant = opened.enter_context(Assistant.open(tmp_path / "shelf", settings=settings))
+            assistant.ingest([source])
+            before = found_in(assistant)
+        for use in (lambda: found_in(assistant), lambda: assistant.ask("what does Marmot do?")):
+            with pytest.raises(ShelfError, match="does not answer") as caught:
+                use()
+            assert "chroma run" in caught.value.hint
+        with chroma_server(tmp_path / "server", port):
+            assert found_in(assistant) == before
+            assert assistant.ask("what does Marmot do?").status == "answered"
+        with chroma_server(tmp_path / "a new one", port):
+            assert found_in(assistant) == before
+        with pytest.raises(ShelfError, match="does not answer"):
+            assistant.ingest([more])
+        with chroma_server(tmp_path / "a new one", port):
+            assistant.ingest([more])
+            assert [item.paper.id for item in assistant.search(ZEBRA.title, 1)] == [ZEBRA.id]
+            assistant.close()
+            assert verify(tmp_path / "shelf", settings).stale == ()
+
+
+def test_a_server_that_does_not_move_is_not_waited_for(tmp_path, quick, large, monkeypatch):
+    source = write_jsonl(tmp_path / "papers.jsonl", [vars_of(CRANE), vars_of(MARMOT)])
+    with chroma_process(tmp_path / "server", free_port()) as (address, server):
+        settings = Settings(vectors=address)
+        with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
+            assistant.ingest([source])
+        monkeypatch.setattr("rag.index.vectors.PATIENCE", 0.5)
+        with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
+            before = found_in(assistant)
+            server.send_signal(signal.SIGSTOP)
+            for use in (lambda: found_in(assistant), lambda: ServerVectors(address, "mine", keep_text=False)):
+                with pytest.raises(ShelfError, match=r"has not answered for 0\.5 seconds"):
+                    use()
+            server.send_signal(signal.SIGCONT)
+            monkeypatch.setattr("rag.index.vectors.PATIENCE", 30.0)
+            assistant.close()
+        with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
+            assert found_in(assistant) == before
+
+
+def test_a_collection_on_a_server_that_names_code_is_not_obeyed(tmp_path, quick, monkeypatch):
+    port = free_port()
+    with chroma_server(tmp_path / "server", port) as address:
+        index = ServerVectors(address, "mine", keep_text=True)
+        vectors = fill(index)
+        index.close()
+    plant(tmp_path / "server" / "chroma.sqlite3", "passages-mine")
+    (tmp_path / "ollama.py").write_text(TRAP, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with chroma_server(tmp_path / "server", port):
+        index = ServerVectors(address, "mine", keep_text=True)
+        assert index.damaged
+        assert index.count() == 0
+        assert np.array_equal(fill(index), vectors)
+        assert index.query(vectors[0], 1)[0][0] == PAPERS[0].id
+        index.close()
+    assert not (tmp_path / "sprung").exists()
 
 
 def vars_of(one: Paper) -> dict[str, str]:

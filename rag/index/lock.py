@@ -34,7 +34,8 @@ class ShelfLock:
             ) from None
         except OSError as error:
             raise ShelfError(
-                f"the shelf {shelf} cannot be locked: {error}", hint="the folder must be writable"
+                f"the shelf {shelf} cannot be locked: {error}",
+                hint=f"asking writes there too; use a copy of your own: cp -r {shelf} MINE && attest ask ... --shelf MINE",
             ) from error
         with contextlib.suppress(OSError):
             self._owner.write_text(f"{os.getpid()}\n", encoding="utf-8")

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from rag.index import sums
 from rag.index.columns import Columns
 from rag.index.ledger import EVERYTHING, Ledger
 from rag.index.postings import Postings
@@ -54,18 +57,22 @@ class SegmentStore:
         try:
             self._listed = self._list_there()
             listed = json.loads(self._listed)
-            if (listed["format"], listed["identity"]) != (FORMAT, identity):
-                raise ValueError("made of another ledger, or otherwise")
+            if listed.pop("sum") != _sum(listed) or (listed["format"], listed["identity"]) != (FORMAT, identity):
+                raise ValueError("damaged, made of another ledger, or otherwise")
             self._segments = [
                 (Segment(self._folder / one["name"], self._dimension, one["width"]), np.array(one["dead"], np.int32))
                 for one in listed["segments"]
             ]
             self._after, self._next = tuple(listed["after"]), listed["next"]
             self._mark = listed.get("mark", "")
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             self.clear()
             return False
         return True
+
+    def changed(self) -> bool:
+        """Whether a file is not what was written; all are read."""
+        return any(name for own, _ in self._segments for name in sums.changed(self._folder / own.name))
 
     def clear(self) -> None:
         """Forget everything (the ledger has it all)."""
@@ -137,6 +144,7 @@ class SegmentStore:
         """A segment whose words and vectors are written, and now which paper each row is."""
         ids.tofile(folder / "ids")
         np.argsort(ids, kind="stable").astype(np.int32).tofile(folder / "by_id")
+        sums.write(folder)
         return Segment(folder, self._dimension, ids.itemsize)
 
     def _new(self) -> Path:
@@ -159,7 +167,7 @@ class SegmentStore:
             ],
         }
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._listed = json.dumps(listed)
+        self._listed = json.dumps({**listed, "sum": _sum(listed)})
         part = self._folder / "segments.part"
         part.write_text(self._listed, encoding="utf-8")
         part.replace(self._folder / "segments.json")
@@ -167,6 +175,10 @@ class SegmentStore:
         for path in self._folder.iterdir():
             if path.is_dir() and path.name not in named:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _sum(listed: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(listed).encode())
 
 
 def _joined(dead: Rows, own: Segment, later: Segment) -> Rows:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.index import sums
 from rag.index.columns import Columns, Vectors
 from rag.index.mapped import mapped
 from rag.index.postings import Postings
@@ -34,11 +35,13 @@ class Segment:
         width: bytes that each paper's id takes.
 
     Raises:
-        OSError, ValueError: a file is missing, or they do not fit together.
+        OSError, ValueError: a file is missing or changed, or they do not fit together.
     """
 
     def __init__(self, folder: Path, dimension: int, width: int) -> None:
         self.name = folder.name
+        if wrong := next(sums.changed(folder, largest=sums.SMALL), None):
+            raise ValueError(f"{folder / wrong} is not what was written")
         self.postings = Postings(folder)
         self.columns = Columns(folder, dimension)
         self.ids: NDArray[np.bytes_] = mapped(folder / "ids", f"S{width}")

@@ -24,7 +24,7 @@ from rag.index.segment_store import SegmentStore
 from rag.index.segments import Segments
 from rag.index.stored import EncodedPaper
 from rag.index.tokens import learn_projection, stop_ids
-from rag.index.vector_index import Vectors
+from rag.index.vector_index import IndexDamaged, Vectors
 from rag.index.vectors import is_fault, open_vectors
 from rag.index.waiting import waiting
 from rag.types import Again, Paper, Rejected, Resolved
@@ -260,23 +260,29 @@ class Shelf:
 
     def _follow(self, *, anew: bool = False) -> None:
         """Let the vector index take in what changed in the ledger since it last did, or all of it `anew`."""
-        identity, anew = self.ledger.identity, anew or self.vectors.damaged
-        if not anew and self.vectors.noted(identity) == self.ledger.revision:
+        anew = anew or self.vectors.damaged
+        if not anew and self.vectors.noted(self.ledger.identity) == self.ledger.revision:
             return
         with self.ledger.alone():
-            revision = self.ledger.revision
-            followed = EVERYTHING if anew else self.vectors.noted(identity)
-            if followed > revision or followed == EVERYTHING:
-                followed = EVERYTHING
-                self.vectors.clear()
-            else:
-                self.vectors.delete(self.ledger.gone(followed))
-            with waiting("vectors", "passage") as bar:
-                for held, vectors in self.ledger.passages(followed, BATCH):
-                    self.vectors.upsert(held, vectors, [paper.abstract[part.start : part.end] for part, paper in held])
-                    bar.update(len(held))
-            self.vectors.damaged = False
-            self.vectors.note(identity, revision)
+            try:
+                self._take_in(anew=anew)
+            except IndexDamaged:
+                self._take_in(anew=True)
+
+    def _take_in(self, *, anew: bool) -> None:
+        identity, revision = self.ledger.identity, self.ledger.revision
+        followed = EVERYTHING if anew else self.vectors.noted(identity)
+        if followed > revision or followed == EVERYTHING:
+            followed = EVERYTHING
+            self.vectors.clear()
+        else:
+            self.vectors.delete(self.ledger.gone(followed))
+        with waiting("vectors", "passage") as bar:
+            for held, vectors in self.ledger.passages(followed, BATCH):
+                self.vectors.upsert(held, vectors, [paper.abstract[part.start : part.end] for part, paper in held])
+                bar.update(len(held))
+        self.vectors.damaged = False
+        self.vectors.note(identity, revision)
 
 
 @contextlib.contextmanager

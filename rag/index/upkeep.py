@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
-import tempfile
+import sqlite3
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from rag.index.schema import NEWEST
 from rag.index.segment_store import SegmentStore
 from rag.index.shelf import BATCH, Shelf, open_ledger
 from rag.index.vector_index import VectorIndex
-from rag.index.vectors import open_vectors
+from rag.index.vectors import is_fault, open_vectors
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _DERIVED = frozenset(
     (
         "chroma",
+        "chroma.json",
         "segments",
         "segments.lock",
         "columns",
@@ -42,6 +44,8 @@ _DERIVED = frozenset(
         f"{LEDGER}-shm",
     )
 )
+# A ledger on its way out of a backup.
+_UNFINISHED = f"{LEDGER}.part"
 _SHOWN = 5  # faults of one kind that are told
 
 
@@ -101,17 +105,26 @@ def _faults(ledger: Ledger) -> Iterator[str]:
 
 
 def _stale(ledger: Ledger, vectors: VectorIndex, store: SegmentStore) -> Iterator[str]:
+    try:
+        yield from _wrong(vectors, ledger)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        yield f"the vectors could not be read: {error}"
+    if not store.open(ledger.identity):
+        yield "the files of words and vectors could not be read"
+    elif store.changed() or not _agree(store, ledger):
+        yield "the files hold other words or vectors than the ledger"
+
+
+def _wrong(vectors: VectorIndex, ledger: Ledger) -> Iterator[str]:
     _, passages = ledger.count()
     if vectors.damaged:
         yield "the vectors could not be opened"
-    elif vectors.count() != passages:
-        yield f"the index of vectors holds {vectors.count()} passages, the ledger {passages}"
+    elif (count := vectors.count()) != passages:
+        yield f"the index of vectors holds {count} passages, the ledger {passages}"
     elif not all(vectors.holds([one.id for one, _ in held], own) for held, own in ledger.passages(EVERYTHING, BATCH)):
         yield "the index of vectors holds other passages or vectors than the ledger"
-    if not store.open(ledger.identity):
-        yield "the files of words and vectors could not be read"
-    elif not _agree(store, ledger):
-        yield "the files hold other words or vectors than the ledger"
 
 
 def _agree(store: SegmentStore, ledger: Ledger) -> bool:
@@ -145,15 +158,12 @@ def backup(address: Path | str, target: Path, settings: Settings) -> int:
     folder = Place.of(address, settings).folder
     if target.exists():
         raise ShelfError(f"{target} is there already", hint="give the backup another name")
-    part = target.with_name(f"{target.name}.part")
-    with open_ledger(address, settings) as ledger, _written(part, target):
-        with (
-            tempfile.TemporaryDirectory(dir=target.parent) as held,
-            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out,
-        ):
-            copy = Path(held) / LEDGER
-            with contextlib.closing(SqliteDatabase(copy)) as database:
-                ledger.copy(database)
+    part, copy = (target.with_name(f"{target.name}{suffix}") for suffix in (".part", ".ledger.part"))
+    with open_ledger(address, settings) as ledger, _written(part, target, copy):
+        copy.unlink(missing_ok=True)  # of a backup that was killed
+        with contextlib.closing(SqliteDatabase(copy)) as database:
+            ledger.copy(database)
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out:
             out.write(copy, LEDGER)
             for path in sorted(folder.rglob("*")):
                 name = path.relative_to(folder)
@@ -164,7 +174,7 @@ def backup(address: Path | str, target: Path, settings: Settings) -> int:
 
 def restore(source: Path, address: Path | str, settings: Settings) -> int:
     """Make a shelf of a backup, in a folder or a database, whichever it was in; its indexes are made anew, and nothing is
-    embedded again.
+    embedded again. One that was killed is begun again.
 
     Returns:
         The number of papers on the shelf.
@@ -175,10 +185,10 @@ def restore(source: Path, address: Path | str, settings: Settings) -> int:
     """
     place = Place.of(address, settings)
     folder = place.folder
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not (folder / _UNFINISHED).exists():
         kept = "delete it: it is what this machine kept of an earlier shelf there"
         raise ShelfError(f"{folder} is not empty", hint=kept if place.url else "give --shelf a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    place.prepare(create=True)
     with contextlib.ExitStack() as failed:
         failed.callback(shutil.rmtree, folder, ignore_errors=True)
         lock = ShelfLock(folder, settings.lock_wait)
@@ -187,6 +197,8 @@ def restore(source: Path, address: Path | str, settings: Settings) -> int:
             if place.url:
                 _move(folder / LEDGER, place, settings)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ShelfError(f"{folder} cannot be written: {error}", hint="is the disk full?") from error
             hint = "attest backup makes one"
             raise ShelfError(f"{source} is no whole backup of a shelf: {error}", hint=hint) from error
         finally:
@@ -210,22 +222,29 @@ def _unpack(source: Path, folder: Path) -> None:
         names = archive.namelist()
         if LEDGER not in names:
             raise ValueError(f"it holds no {LEDGER}")
-        for name in sorted(names, key=LEDGER.__eq__):  # the ledger last: without it there is no shelf yet
+        (folder / _UNFINISHED).touch()
+        for name in names:
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or path.parts[0] in _DERIVED:
                 raise ValueError(f"{name!r} does not belong in one")
-            archive.extract(name, folder)  # checks the sum of every file
+            if name != LEDGER:
+                archive.extract(name, folder)  # checks the sum of every file
+        # Last, and under its name only when it is whole: without a ledger there is no shelf.
+        with archive.open(LEDGER) as packed, (folder / _UNFINISHED).open("wb") as out:
+            shutil.copyfileobj(packed, out)
+        (folder / _UNFINISHED).replace(folder / LEDGER)
 
 
 @contextlib.contextmanager
-def _written(part: Path, target: Path) -> Iterator[None]:
+def _written(part: Path, target: Path, *beside: Path) -> Iterator[None]:
     try:
         yield
         part.replace(target)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise ShelfError(
             f"{target} cannot be written: {error}", hint="is the disk full, or the folder read-only?"
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        for path in (part, *beside):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

@@ -13,12 +13,16 @@ from rag.types import Paper, Passage
 Vectors = NDArray[np.float32]
 
 
+class IndexDamaged(Exception):
+    """What an index holds cannot be gone on with: it is not whole, or was not made by us. `clear` mends it."""
+
+
 class VectorIndex(Protocol):
     """Passages by their ids, each with its vector (unit length); derived from a ledger, and never the record of anything.
 
     Everything may be done again, with the same outcome. `damaged` tells that the index was there, could not be opened and is
     empty now. Any method may raise `ShelfError` where a server does not answer; what else an index raises is damage, and
-    `clear` mends it.
+    `clear` mends it; `IndexDamaged` is certain to be, and no full disk.
     """
 
     damaged: bool

@@ -15,19 +15,22 @@ import numpy as np
 
 from rag.address import DATABASES, without_password
 from rag.errors import AttestError, ShelfError
+from rag.index import hnsw_files
 from rag.index.database import Database
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
 from rag.index.postgres import PostgresDatabase
 from rag.index.seal import Seal, break_seal, read_seal, write_seal
 from rag.index.server import ask
-from rag.index.vector_index import VectorIndex, Vectors
+from rag.index.vector_index import IndexDamaged, VectorIndex, Vectors
 from rag.types import Paper, Passage
 
 if TYPE_CHECKING:
     from rag.config import Settings
 
 COLLECTION = "passages"
+# Seconds that a server may take for one answer; storing a batch takes it a few.
+PATIENCE = 30.0
 MAX_BATCH = 5_000  # Chroma 1.5.9 takes 5,461 records a call
 
 T = TypeVar("T")
@@ -45,10 +48,17 @@ class Collection:
         self._collection: Any = None
 
     def _attach(self) -> None:
-        self._collection = self._client.get_or_create_collection(
+        collection = self._client.get_or_create_collection(
             self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
-        self._collection.count()
+        stored = collection.get_model()
+        # chromadb builds the functions that the stored schema names when something is stored, whatever it was opened with.
+        if _names_a_function(stored.configuration_json) or _names_a_function(stored.serialized_schema):
+            raise IndexDamaged("the collection names an embedding function, which would be run")
+        if (stored.configuration_json.get("hnsw") or {}).get("space") != "cosine":
+            raise IndexDamaged("the collection measures otherwise than by cosine")
+        collection.count()
+        self._collection = collection
 
     def _ask(self, call: Callable[[], T]) -> T:
         return call()
@@ -80,15 +90,23 @@ class Collection:
             some = list(ids[start : start + MAX_BATCH])
             found: Any = self._ask(partial(self._call, "get", ids=some, include=["embeddings"]))
             rows = {key: row for row, key in enumerate(found["ids"])}
+            own = vectors[start : start + MAX_BATCH]
             if len(rows) != len(some):
                 return False
             stored = np.asarray(found["embeddings"], np.float32)[[rows[key] for key in some]]
-            if not np.allclose(stored, vectors[start : start + MAX_BATCH], atol=1e-5):
+            if stored.shape != own.shape or not np.allclose(stored, own, atol=1e-5):
                 return False
         return True
 
     def upsert(self, passages: Sequence[tuple[Passage, Paper]], vectors: Vectors, texts: Sequence[str]) -> None:
-        """Store passages by their ids; ones that are there are replaced (`add` would ignore them)."""
+        """Store passages by their ids; ones that are there are replaced (`add` would ignore them).
+
+        Raises:
+            IndexDamaged: those that are there have vectors of another dimension.
+        """
+        width = self._ask(lambda: self._collection.get_model().dimension)
+        if len(passages) and width not in (None, vectors.shape[1]):
+            raise IndexDamaged(f"the collection holds vectors of dimension {width}")
         for start in range(0, len(passages), MAX_BATCH):
             some = passages[start : start + MAX_BATCH]
             records: dict[str, Any] = {
@@ -141,6 +159,8 @@ class VectorStore(Collection):
         if self._seal is not None:
             return
         try:
+            if folder.is_dir() and not hnsw_files.whole(folder):
+                raise IndexDamaged(f"the graph in {folder} is not whole")
             self._open()
         except BaseException as error:
             if not is_fault(error):
@@ -223,25 +243,37 @@ class ServerVectors(Collection):
         """
         super().__init__(f"{COLLECTION}-{identity}", keep_text=keep_text)
         self._url = url
-        self._ask(self._open)
+        try:
+            self._ask(self._open)
+        except IndexDamaged:
+            self.damaged = True
+            self.clear()
 
     def _open(self) -> None:
         import chromadb
+        import httpx
 
         address = urlsplit(self._url)
         secure = address.scheme == "https"
         port = address.port or (443 if secure else 8000)
+        # chromadb waits for ever, for its first answer and for every other.
+        httpx.get(f"{self._url.rstrip('/')}/api/v2/heartbeat", timeout=PATIENCE)
         self._client = chromadb.HttpClient(address.hostname or "", port, secure, settings=_settings())
+        self._client._server._session.timeout = PATIENCE
         self._attach()
 
     def _ask(self, call: Callable[[], T]) -> T:
-        start = "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000)"
-        return ask(
-            call,
-            _passing,
-            f"the Chroma server at {without_password(self._url)}",
-            f"{start}, or set ATTEST_VECTORS to where it is; it is filled from the ledger",
+        import httpx
+
+        server = f"the Chroma server at {without_password(self._url)}"
+        start = (
+            "start it (chroma run --path FOLDER --host 127.0.0.1 --port 8000), or set ATTEST_VECTORS to where it is;"
+            " it is filled from the ledger"
         )
+        try:
+            return ask(call, _passing, server, start)
+        except httpx.TimeoutException as error:  # asked again, it would keep the reader waiting as long once more
+            raise ShelfError(f"{server} has not answered for {PATIENCE:g} seconds", hint=start) from error
 
     def clear(self) -> None:
         """Throw the collection away and begin with an empty one."""
@@ -275,6 +307,15 @@ def open_vectors(shelf: Path, settings: Settings, identity: str, database: Datab
     return VectorStore(shelf / "chroma", keep_text=settings.chroma_text)
 
 
+def _names_a_function(stored: Any) -> bool:
+    """Whether a collection's settings name an embedding function anywhere; ours say that there is none."""
+    if isinstance(stored, dict):
+        own = stored.get("embedding_function")
+        named = isinstance(own, dict) and own.get("type") not in ("legacy", "unknown")
+        return named or any(_names_a_function(value) for value in stored.values())
+    return isinstance(stored, list) and any(map(_names_a_function, stored))
+
+
 def _settings() -> Any:
     from chromadb.config import Settings
 
@@ -293,7 +334,7 @@ def _passing(error: Exception) -> bool:
     refused = isinstance(error, ValueError) and "connect to" in str(
         error
     )  # which chromadb makes of a refused connection
-    return refused or isinstance(error, httpx.TransportError)
+    return refused or (isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException))
 
 
 def _metadata(passage: Passage, paper: Paper) -> dict[str, Any]:
