@@ -24,11 +24,16 @@ ORDER = [
 ]
 ROOMS = {
     "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
-    "httpx": {"rag/index/vectors.py", "rag/ingest/live.py", "eval/bench/serve_load.py"},
+    "httpx": {"rag/index/chroma_server.py", "rag/ingest/live.py", "eval/bench/serve_load.py"},
     "psycopg": {"rag/index/postgres.py"},
     "rispy": {"rag/ingest/ris.py"},
     "yaml": {"rag/ingest/notes.py"},
-    "chromadb": {"rag/index/vectors.py", "eval/bench/peer_llama_index.py"},
+    "chromadb": {
+        "rag/index/chroma.py",
+        "rag/index/chroma_server.py",
+        "rag/index/vectors.py",
+        "eval/bench/peer_llama_index.py",
+    },
     **{name: {"eval/bench/peer_haystack.py"} for name in ("haystack", "haystack_integrations")},
     **{
         f"langchain_{name}": {"eval/bench/peer_langchain.py"}

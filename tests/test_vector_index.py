@@ -22,12 +22,13 @@ from rag.assistant import Assistant
 from rag.cli import main
 from rag.config import Settings
 from rag.errors import ShelfError
+from rag.index.chroma_server import ServerVectors
 from rag.index.ledger import EVERYTHING
 from rag.index.pgvector import PostgresVectors
 from rag.index.postgres import PostgresDatabase
 from rag.index.upkeep import verify
 from rag.index.vector_index import VectorIndex, Vectors
-from rag.index.vectors import ServerVectors, VectorStore
+from rag.index.vectors import VectorStore
 from rag.types import Paper, Passage
 from tests.fakes import CRANE, MARMOT, ZEBRA, write_jsonl
 from tests.hostile import TRAP, plant
@@ -373,7 +374,7 @@ def test_a_server_that_does_not_move_is_not_waited_for(tmp_path, quick, large, m
         settings = Settings(vectors=address)
         with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
             assistant.ingest([source])
-        monkeypatch.setattr("rag.index.vectors.PATIENCE", 0.5)
+        monkeypatch.setattr("rag.index.chroma_server.PATIENCE", 0.5)
         with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
             before = found_in(assistant)
             server.send_signal(signal.SIGSTOP)
@@ -381,7 +382,7 @@ def test_a_server_that_does_not_move_is_not_waited_for(tmp_path, quick, large, m
                 with pytest.raises(ShelfError, match=r"has not answered for 0\.5 seconds"):
                     use()
             server.send_signal(signal.SIGCONT)
-            monkeypatch.setattr("rag.index.vectors.PATIENCE", 30.0)
+            monkeypatch.setattr("rag.index.chroma_server.PATIENCE", 30.0)
             assistant.close()
         with Assistant.open(tmp_path / "shelf", settings=settings) as assistant:
             assert found_in(assistant) == before
