@@ -21,6 +21,7 @@ import pytest
 from rag.assistant import Assistant
 from rag.config import Settings
 from rag.index.database import SqliteDatabase
+from rag.index.embed import bundled_model_dir
 from rag.index.ledger import FORMAT, Ledger
 from rag.index.upkeep import verify
 from tests.fakes import write_jsonl
@@ -379,6 +380,9 @@ for command in commands:
 """
 
 
+MODEL = "all-MiniLM-L6-v2"  # a shelf asks for a model of this name
+
+
 @pytest.fixture
 def common():
     """A folder that everybody may look into, as none of pytest's is."""
@@ -387,13 +391,19 @@ def common():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
+        shutil.copytree(bundled_model_dir(), folder / MODEL)  # that of the program may be closed to others
         write_jsonl(folder / "few.jsonl", PAPERS[:2])
         yield folder
 
 
 def as_nobody(folder, *commands):
     """For each command, given as its words ("$" before those of another program), its exit code and what it said."""
-    environment = {**os.environ, "ATTEST_CACHE_DIR": str(folder / "cache"), "HOME": str(folder)}
+    environment = {
+        **os.environ,
+        "ATTEST_CACHE_DIR": str(folder / "cache"),
+        "ATTEST_EMBEDDING_MODEL": str(folder / MODEL),
+        "HOME": str(folder),
+    }
     words = json.dumps([[str(word) for word in command] for command in commands])
     command = [sys.executable, "-c", LOADED, str(folder), words]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
