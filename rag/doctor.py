@@ -13,6 +13,7 @@ from pathlib import Path
 from rag.address import without_password
 from rag.config import Settings, described, unknown_variables
 from rag.errors import AttestError
+from rag.index.place import LEDGER
 
 _COUNT, _META = "SELECT count(*) FROM papers", "SELECT key, value FROM meta"
 _CORE = ("chromadb", "onnxruntime", "onnx", "tokenizers", "safetensors", "numpy", "PyStemmer", "pydantic-settings")
@@ -97,9 +98,9 @@ def _shelf(settings: Settings) -> tuple[list[str], bool]:
 
 
 def _in_folder(folder: Path) -> tuple[int, dict[str, str]] | None:
-    if not (folder / "ledger.sqlite").is_file():
+    if not (folder / LEDGER).is_file():
         return None
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True)) as database:
+    with contextlib.closing(sqlite3.connect(f"file:{folder / LEDGER}?mode=ro", uri=True)) as database:
         return database.execute(_COUNT).fetchone()[0], dict(database.execute(_META))
 
 

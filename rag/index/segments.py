@@ -181,8 +181,9 @@ class Segments:
         ]
         owners = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in held)])
         near = np.concatenate([np.empty(0, np.float32), *(np.vecdot(vectors, vector) for _, vectors in held)])
-        ranked: RowNumbers = owners[np.argsort(-near, kind="stable")]
-        return ranked[self._living[ranked]][:limit]
+        living = np.flatnonzero(self._living[owners])
+        nearest: RowNumbers = owners[living[highest(near[living], limit)]]
+        return nearest
 
     def tokens(self, rows: Sequence[int] | RowNumbers) -> list[PaperTokens]:
         """The kept word-piece vectors of each of these papers, in order of the text."""
@@ -196,3 +197,10 @@ class Segments:
             if len(run):
                 at = int(places[run[0]])
                 yield at, asked[run] - self._offsets[at]
+
+
+def highest(scores: Scores, count: int) -> RowNumbers:
+    """The places of the `count` highest scores, highest first and the first of those that are level; without sorting them all."""
+    least = np.partition(scores, -count)[-count] if count < len(scores) else -np.inf
+    rows = np.flatnonzero(scores >= least)
+    return rows[np.argsort(-scores[rows], kind="stable")[:count]]

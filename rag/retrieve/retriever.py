@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.index.lexical import terms, words
+from rag.index.segments import highest
 from rag.index.shelf import Shelf
 from rag.retrieve.interaction import EncodedQuestion, Interaction, Interactions, interact
 from rag.retrieve.scaffold import content_words
@@ -246,7 +247,6 @@ class Retriever:
 
 
 def _best(scores: NDArray[np.float32], count: int) -> list[int]:
-    """The rows of the `count` highest scores above 0, the first of those that are level; without sorting them all."""
-    least = np.partition(scores, -count)[-count] if count < len(scores) else 0.0
-    rows = np.flatnonzero((scores >= least) & (scores > 0))
-    return [int(row) for row in rows[np.argsort(-scores[rows], kind="stable")[:count]]]
+    """The rows of the `count` highest scores above 0, the first of those that are level."""
+    rows = np.flatnonzero(scores > 0)
+    return [int(row) for row in rows[highest(scores[rows], count)]]

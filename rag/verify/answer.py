@@ -8,7 +8,7 @@ from rag.types import Check, Citation, Claim, Draft, Support, Verdict
 from rag.verify.backends import SupportChecker
 
 # What decides of several: where one could not be checked, nothing is known but that another supports.
-_ORDER = (Verdict.SUPPORTED, Verdict.UNCHECKED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
+ORDER = (Verdict.SUPPORTED, Verdict.UNCHECKED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
 _SETTLED = (Verdict.SUPPORTED, Verdict.UNCHECKED)
 
 
@@ -64,6 +64,6 @@ def _verified(claim: Claim, checks: list[Check], together: Check | None) -> Clai
         reason = claim.support[0].reason if claim.support else "the sentence cites nothing"
         return replace(claim, verdict=Verdict.UNSUPPORTED, score=0.0, reason=reason)
     best = min(
-        [*checks, together] if together else checks, key=lambda check: (_ORDER.index(check.verdict), -check.score)
+        [*checks, together] if together else checks, key=lambda check: (ORDER.index(check.verdict), -check.score)
     )
     return replace(claim, verdict=best.verdict, score=best.score, reason=best.reason)

@@ -11,6 +11,7 @@ from rag.ingest.repair import readable
 from rag.retrieve.retriever import Retriever
 from rag.types import Check, Paper, Query, Verdict
 from rag.verify import latex
+from rag.verify.answer import ORDER
 from rag.verify.backends import SupportChecker
 from rag.verify.library import Library
 from rag.verify.markers import Key
@@ -21,8 +22,6 @@ from rag.verify.references import Reference, References, read_list
 CANDIDATES = 4
 # Papers of a draft recur; what the checker made of them is kept for so many.
 KEPT = 64
-# What decides of several: where one could not be checked, nothing is known but that another supports.
-_ORDER = (Verdict.SUPPORTED, Verdict.UNCHECKED, Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +189,7 @@ class _Judge:
 
 
 def _rank(check: Check) -> tuple[int, float]:
-    return _ORDER.index(check.verdict), -check.score
+    return ORDER.index(check.verdict), -check.score
 
 
 def _unchecked(reason: str) -> Check:
