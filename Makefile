@@ -24,7 +24,7 @@ serve: .venv/installed $(STARTER)/ledger.sqlite
 	$(BIN)/attest serve --shelf $(STARTER)
 
 test: .venv/tests-installed
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 # What needs torch: a tiny model made on the spot, in the process and behind `transformers serve`.
 test-models: .venv/models-installed

@@ -85,6 +85,8 @@ class RayEncoders:
         try:
             found: list[EncodedPaper] = self._ray.get(ticket)
         except self._ray.exceptions.RayError as error:
+            # What has ended must not be cancelled: Ray may not have put it away yet, and then ends this process.
+            self._tickets.pop(ticket, None)
             cause = getattr(error, "cause", None)
             if isinstance(cause, AttestError):
                 raise cause from None
