@@ -14,7 +14,8 @@ from rag.index.lexical import words
 from rag.ingest.sentences import split_sentences
 from rag.types import Answer
 from rag.verify.answer import is_located
-from rag.verify.quantities import missing_numbers, numbers
+from rag.verify.arithmetic import missing_numbers
+from rag.verify.quantities import numbers
 
 REFUSED = "refused"
 # Reasons hold no counts, so that like ones are counted together.

@@ -1,28 +1,12 @@
-"""Rules for small dishonest edits: numbers, names, "not" and directions."""
+"""Rules for small dishonest edits: "not" and directions."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.verify.edits import missing_names, turned
+from rag.verify.edits import turned
 
 SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases of COVID-19, twenty of them twice."
-
-
-@pytest.mark.parametrize(
-    ("claim", "missing"),
-    [
-        ("BERT large, GPT4, gpt-4 and bert-LARGE", []),
-        ("LoLCATs and Lolcat saw it", []),
-        ("GPT-5 did", ["GPT-5"]),
-        ("OPT-6.7b and LoRA, then LoRA again", ["OPT-6.7b", "LoRA"]),
-        ("Paris is large", []),  # a capital alone is no name
-        ("COVID-20 came", ["COVID-20"]),
-        ("", []),
-    ],
-)
-def test_missing_names(claim, missing):
-    assert missing_names(claim, SOURCE) == missing
 
 
 @pytest.mark.parametrize(
@@ -57,5 +41,4 @@ def test_turned(claim, sentence, said):
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from([*SOURCE.split(), "not", "rises", "1.5e3"])).map(" ".join))
 def test_a_text_that_repeats_itself_raises_no_objection(text):
-    assert missing_names(text, text) == []
     assert turned(text, [text]) is None

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rag.ingest.sentences import split_sentences
 from rag.types import Verdict
 from rag.verify.alignment import align, cut, repeated
+from rag.verify.arithmetic import Figures, missing
 from rag.verify.features import weighed_stems
 from rag.verify.objections import gate, objections
 from rag.verify.opposites import negations, poles
-from rag.verify.quantities import missing_numbers
 from rag.verify.reading import WEIGHTS
 
 HERON = (
@@ -36,7 +36,7 @@ def against(claim, source=HERON):
     sentences = [sentence.words for sentence in prepared.sentences]
     weights = dict(weighed_stems(claim, embedder()))
     pairs = [align(read(claim), sentences[row], weights) for row in reading.order[:3]]
-    absent = missing_numbers(claim, [sentence.text for sentence in prepared.sentences])
+    absent = missing(Figures.of(claim), [sentence.figures for sentence in prepared.sentences])
     return {made.kind: made for made in objections(pairs, sentences, absent)}
 
 
@@ -94,7 +94,8 @@ def test_a_text_beside_itself_meets_no_objection(text):
 @settings(max_examples=60)
 def test_an_objection_is_known_and_has_a_strength_and_a_reason(claim, sentence, other):
     own, texts = read(claim), [read(sentence), read(other)]
-    made = objections([align(own, text, {}) for text in texts], texts, missing_numbers(claim, [sentence, other]))
+    absent = missing(Figures.of(claim), [Figures.of(sentence), Figures.of(other)])
+    made = objections([align(own, text, {}) for text in texts], texts, absent)
     assert {item.kind for item in made} <= set(WEIGHTS)
     assert len({item.kind for item in made}) == len(made)
     assert all(0 < item.strength <= 1 and item.reason for item in made)
@@ -136,7 +137,7 @@ def test_differences_count_only_where_a_claim_repeats_the_sentence():
     ("claim", "reason"),
     [
         ("Heron was beaten by Quicksort by 12 points on all three data sets.", "the other way round"),
-        ("Heron beats Quicksort by 12 points on all five data sets.", "“five”"),
+        ("Heron beats Quicksort by 12 points on all five data sets.", "number five"),
         ("Heron sorts integers in quadratic time.", "“quadratic”"),
         ("Training takes 12 hours on a single machine.", "gives 17 for this"),
     ],

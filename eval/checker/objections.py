@@ -27,7 +27,7 @@ from rag.index.embed import Embedder
 from rag.index.lexical import terms, words
 from rag.ingest.sentences import split_sentences
 from rag.verify.checker import OFFSET, SLOPE, Checker
-from rag.verify.reading import CLEAR, RULES, WEIGHTS, Reading
+from rag.verify.reading import CLEAR, ONE_SIDED, TURNED, UNNAMED, WEIGHTS, Reading
 
 EDIT, REWORDED = "edit", "reworded"
 _SEED = 11
@@ -92,7 +92,7 @@ def main() -> int:
     seen = np.array([SLOPE * reading.untrained + OFFSET for _, reading in read])
     fitted, _ = fit(np.c_[seen, against], true.astype(np.float64))
     print(f"{'objection':>10}  edits  reworded  true claims  fitted  weight   ({CLEAR} and more, of claims)")
-    for at, (name, weight) in enumerate(zip(names, [*WEIGHTS.values(), *RULES], strict=True)):
+    for at, (name, weight) in enumerate(zip(names, [*WEIGHTS.values(), TURNED, 0.0, ONE_SIDED, UNNAMED], strict=True)):
         raised = against[:, at] >= CLEAR
         rates = [raised[rows].mean() for rows in (near & ~true, near & true, ~near & true)]
         print(f"{name:>10}  {rates[0]:.3f}  {rates[1]:8.3f}  {rates[2]:11.3f}  {-fitted[at + 1]:6.2f}  {weight:6.1f}")

@@ -1,15 +1,13 @@
-"""Small dishonest edits that similarity cannot see: a number, a name, a "not" or a direction changed.
+"""Small dishonest edits that similarity cannot see: a "not" or a direction changed.
 
 Each rule speaks only of what it can point at, in words for the reader.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rag.index.lexical import STOPWORDS, terms, words
-from rag.ingest.names import looks_like_name
 
 _NEGATIONS = frozenset(
     """
@@ -36,17 +34,6 @@ _ALIGNED = 0.75
 # And words of that sentence that the claim must repeat: in a longer one the "not" is likely of something else.
 _COVERED = 0.6
 _SHARED = 0.5
-
-
-def missing_names(claim: str, source: str) -> list[str]:
-    """Names of the claim (LoLCATs, GPT-4) that the source does not hold in any spelling."""
-    folded = _letters(source)
-    found = re.findall(r"[A-Za-z][\w'.+-]*\w", claim)
-    return [
-        name
-        for name in dict.fromkeys(found)
-        if looks_like_name(name) and _letters(re.sub(r"s$", "", name)) not in folded
-    ]
 
 
 def turned(claim: str, sentences: Sequence[str]) -> str | None:
@@ -90,7 +77,3 @@ def one_sided_negation(claim: str, sentence: str) -> str | None:
 def _aligned(claim: str, sentence: str, but: frozenset[str]) -> bool:
     rest = {stem for word in words(claim) if word not in but and word not in STOPWORDS for stem in terms(word)}
     return bool(rest) and len(rest & set(terms(sentence))) / len(rest) >= _ALIGNED
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.casefold())

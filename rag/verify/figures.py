@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.verify.alignment import Alignment, Words
-from rag.verify.quantities import NUMBER, UNITS, shares_in_words, unit_of, value_of
+from rag.verify.quantities import Quantity, quantities
 
-_WORDED = UNITS | {
-    "single": 1, "sole": 1, "once": 1, "couple": 2, "pair": 2, "duo": 2, "twofold": 2, "trio": 3, "triple": 3, "tripled": 3,
-    "threefold": 3, "quadruple": 4, "quadrupled": 4, "fourfold": 4, "tenfold": 10, "dozen": 12,
-    "quarter": 25, "quarters": 75,
-}  # fmt: skip
+# What tells of one, and is no number by itself.
+_SINGLE = frozenset("single sole once one".split())
 # Words on either side of a figure that tell what it is of, and what the same word right behind both adds.
 _NEAR, _SAME_HEAD = 5, 0.3
 
@@ -21,13 +17,14 @@ _NEAR, _SAME_HEAD = 5, 0.3
 @dataclass(frozen=True, slots=True)
 class _Figure:
     row: int
-    value: float
+    values: frozenset[float]
     unit: str
     written: str
+    digits: bool
 
 
 def figure_objections(
-    pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[str]
+    pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[Quantity]
 ) -> Iterator[tuple[str, float, str]]:
     """What speaks against the figures of a claim: kind, strength in (0, 1] and reason.
 
@@ -35,26 +32,26 @@ def figure_objections(
     but of something else), "share" (a fraction that the source does not bear out). Arguments as for
     `rag.verify.objections.objections`.
     """
-    if wrong := _wrong_share(pairs[0].claim, source):
-        yield "share", 1.0, wrong
+    lacking = {made.written for made in absent}
+    if wrong := next((made.written for made in absent if made.is_part), ""):
+        yield "share", 1.0, f"the share “{wrong}” is not the source's"
     own = list(_figures(pairs[0].claim))
     if not own:
         return
     given = [list(_figures(pair.sentence)) for pair in pairs]
-    held = {figure.value for sentence in source for figure in _figures(sentence)}
+    held = frozenset[float]().union(*(figure.values for sentence in source for figure in _figures(sentence)))
     strongest: dict[str, tuple[float, str]] = {}
     for figure in own:
         same, other, instead, alike = _same_and_other(figure, pairs, given)
-        digits = figure.written[0].isdigit()
-        if figure.value in held:
+        if figure.values & held:
             if figure.written == "one":  # as often a pronoun
                 continue
-            kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.5)
+            kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.3)
             reason = f"the source gives {instead} for this, and {figure.written} for something else"
-        elif not digits:
+        elif not figure.digits:
             kind, strength = "count", other / 0.6 * (1.0 if alike else 0.5)
             reason = f"“{figure.written}” is not the source's number" + (f"; it has {instead}" if instead else "")
-        elif figure.written in absent:
+        elif figure.written in lacking:
             kind, strength = "figure", (0.3 + other) / 0.6
             reason = f"the number {figure.written} does not occur in the source"
         else:
@@ -76,7 +73,7 @@ def _same_and_other(
             head = _head(pair.claim, figure.row)
             of_same = bool(head) and head == _head(pair.sentence, theirs.row)
             near += _SAME_HEAD * of_same
-            if math.isclose(theirs.value, figure.value):
+            if theirs.values & figure.values:
                 same = max(same, near)
             elif near > other and (theirs.unit == figure.unit or not (theirs.unit and figure.unit)):
                 other, instead, alike = near, theirs.written, of_same
@@ -88,29 +85,14 @@ def _head(text: Words, row: int) -> str:
 
 
 def _figures(text: Words) -> Iterator[_Figure]:
-    for match in NUMBER.finditer(text.text):
-        row, value = text.at(match.start()), value_of(match[0])
-        if row is not None and not math.isnan(value):
-            yield _Figure(row, value, unit_of(text.text, match), match[0])
+    for made in quantities(text.text):
+        if not made.is_part and (row := text.at(made.end - 1)) is not None:
+            yield _Figure(row, made.values, made.unit, made.written, made.digits)
     for row, word in enumerate(text.words):
-        if word in _WORDED and (word != "one" or _counts(text, row)):
-            yield _Figure(row, float(_WORDED[word]), "", word)
+        if word in _SINGLE and (word != "one" or _counts(text, row)):
+            yield _Figure(row, frozenset({1.0}), "", word, False)
 
 
 def _counts(text: Words, row: int) -> bool:
     """Whether a "one" counts something: "one of", "one seed"."""
     return row + 1 < len(text) and (text.words[row + 1] == "of" or bool(text.content[row + 1]))
-
-
-def _wrong_share(claim: Words, source: Sequence[Words]) -> str:
-    """A fraction told in words ("two thirds") to which no figure of the source comes near."""
-    told = shares_in_words(claim.text)
-    if not told:
-        return ""
-    known = [figure.value for sentence in source for figure in _figures(sentence)]
-    known += [share for sentence in source for share in shares_in_words(sentence.text).values()]
-    known += [100 - value for value in known if 0 < value < 100]
-    for written, share in told.items():
-        if not any(abs(share - value) <= max(3, 0.1 * share) for value in known):
-            return f"the share “{written}” is not the source's"
-    return ""

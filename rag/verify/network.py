@@ -39,9 +39,9 @@ Memory = tuple[Array, ...]
 
 
 # The network may object without bound, but speak for a claim only so far; and where a source says a claim nearly word
-# for word, the untrained score counts in full (chosen with
-# development claims and the human-labelled sets in view: `eval/LOG.md`).
-SURE, PLAIN, VERBATIM = 1.0, 0.3, 2.0
+# for word, the untrained score counts in full (chosen with development claims and the human-labelled sets in view:
+# `eval/LOG.md`).
+SURE, PLAIN, VERBATIM = 2.0, 0.3, 2.0
 # Objections to a claim that repeats the source bring it no further down than this: what speaks of another paper ranks
 # below it.
 FLOOR = -2.0

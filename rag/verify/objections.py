@@ -16,6 +16,7 @@ import numpy as np
 from rag.verify.alignment import Alignment, Words, stem
 from rag.verify.figures import figure_objections
 from rag.verify.opposites import negations, poles, sign_of
+from rag.verify.quantities import Quantity
 
 # Of the sentences nearest to a claim these many are read, each counting for less than the one before.
 DISCOUNTS = (1.0, 0.9, 0.8)
@@ -57,13 +58,13 @@ def between(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-def objections(pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[str]) -> list[Objection]:
+def objections(pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[Quantity]) -> list[Objection]:
     """What speaks against a claim, at most one of a kind.
 
     Args:
         pairs: the claim beside the sentences nearest to it, the nearest first.
         source: all sentences.
-        absent: figures of the claim that the source does not bear out.
+        absent: numbers of the claim that the source does not bear out.
     """
     rules: tuple[Callable[[Sequence[Alignment]], Objection | None], ...] = (
         _turned, _prefixed, _denied, _affirmed, _sides_swapped, _exchanged, _replaced, _every, _only,

@@ -14,8 +14,8 @@ from rag.index.lexical import terms, words
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.verify.alignment import Words, cut
+from rag.verify.arithmetic import Figures
 from rag.verify.network import Memory
-from rag.verify.quantities import numbers
 
 # A source longer than this many characters is a document, not a quotation: only its beginning is looked at.
 LONGEST_SOURCE = 20_000
@@ -30,7 +30,7 @@ class Sentence:
     end: int
     text: str
     stems: frozenset[str]
-    numbers: frozenset[float]
+    figures: Figures
     offsets: list[tuple[int, int]]
     tokens: Vectors
 
@@ -79,7 +79,7 @@ def prepare(sources: Sequence[str], embedder: Embedder) -> list[Prepared]:
 
 
 def _sentence(start: int, end: int, text: str, offsets: list[tuple[int, int]], tokens: Vectors) -> Sentence:
-    return Sentence(start, end, text, frozenset(terms(text)), numbers(text), offsets, tokens)
+    return Sentence(start, end, text, frozenset(terms(text)), Figures.of(text), offsets, tokens)
 
 
 def nearest(claim: str, source: Prepared, cosines: NDArray[np.float32], weights: dict[str, float]) -> list[int]:
@@ -89,11 +89,11 @@ def nearest(claim: str, source: Prepared, cosines: NDArray[np.float32], weights:
         cosines: of the claim with each sentence.
         weights: of the claim's stems.
     """
-    total, own = sum(weights.values()) or 1.0, numbers(claim)
+    total, own = sum(weights.values()) or 1.0, Figures.of(claim).values
     scores = [
         float(cosine)
         + sum(weight for stem, weight in weights.items() if stem in sentence.stems) / total
-        + (0.5 * len(own & sentence.numbers) / len(own) if own else 0.0)
+        + (0.5 * len(own & sentence.figures.values) / len(own) if own else 0.0)
         for cosine, sentence in zip(cosines, source.sentences, strict=True)
     ]
     return [int(row) for row in np.argsort(-np.array(scores), kind="stable")]

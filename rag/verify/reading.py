@@ -13,20 +13,23 @@ from rag.index.lexical import words
 from rag.types import Verdict
 from rag.verify import edits
 from rag.verify.alignment import align, cut, repeated
+from rag.verify.arithmetic import Figures, missing, other_unit
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
+from rag.verify.naming import missing_names
 from rag.verify.objections import DISCOUNTS, Objection, gate, objections
 from rag.verify.prepared import Prepared, nearest
-from rag.verify.quantities import NUMBER, missing_numbers, numbers, other_unit
+from rag.verify.quantities import Quantity
 
 # What an objection takes from the logit of a claim that repeats its sentence, by kind: the more, the seldomer it is raised
-# against what is true (`eval/LOG.md`). The second line is the rules of `rag.verify.edits` and `missing_numbers`.
+# against what is true (`eval/LOG.md`).
 WEIGHTS = {
     "turned": 7.0, "prefix": 6.0, "sides": 8.0, "affirmed": 6.0, "denied": 4.0, "exchanged": 6.0, "renamed": 6.0,
-    "replaced": 2.0, "every": 2.0, "only": 3.0, "figure": 8.0, "count": 5.0, "owner": 6.0, "share": 3.0,
+    "replaced": 2.0, "every": 2.0, "only": 3.0, "figure": 2.0, "count": 5.0, "owner": 8.0, "share": 3.0,
 }  # fmt: skip
-RULES = (4.0, 0.0, 2.0, 4.0)
-# What a missing number takes however the claim is told.
-MISSING_NUMBER = 0.5
+# The same of the two rules of `rag.verify.edits`, and of a name that only the claim has.
+TURNED, ONE_SIDED, UNNAMED = 4.0, 2.0, 4.0
+# What a number and a name that the source lacks take however the claim is told.
+MISSING_NUMBER, MISSING_NAME = 1.5, 0.7
 # An objection is told to the reader from this strength on.
 CLEAR = 0.3
 
@@ -62,9 +65,10 @@ class Reading:
     @property
     def penalty(self) -> float:
         """What the objections take from the logit that the claim is supported."""
-        rules = sum(weight for weight, reason in zip(RULES, self.objections, strict=True) if reason)
-        differences = sum(WEIGHTS[made.kind] * made.strength for made in self.against)
-        return self.gate * (rules + differences) + MISSING_NUMBER * bool(self.objections[1])
+        turned, number, negation, name = map(bool, self.objections)
+        rules = TURNED * turned + ONE_SIDED * negation + UNNAMED * name
+        near = rules + sum(WEIGHTS[made.kind] * made.strength for made in self.against)
+        return self.gate * near + MISSING_NUMBER * number + MISSING_NAME * name
 
     def features(self) -> tuple[float, ...]:
         return (*self.views, *(float(bool(reason)) for reason in self.objections))
@@ -84,20 +88,21 @@ def read(claim: Said, source: Prepared, embedder: Embedder) -> Reading:
         weights[stem] = max(weight, weights.get(stem, 0.0))
     order = nearest(said, source, cosines, weights)
     sentences = [sentence.text for sentence in source.sentences]
-    absent = missing_numbers(said, sentences)
+    figures, given = Figures.of(said), [sentence.figures for sentence in source.sentences]
+    absent = missing(figures, given)
     views = (
         rouge_l_precision(words(said), source.words),
         word_coverage(stems, source.stems),
         token_similarity(embedder.informativeness(claim.ids), claim.tokens, source.tokens),
         max(float(cosines.max()), 0.0),
-        _share(said, absent, source),
+        1 - len(absent) / len(figures.quantities) if figures.quantities else 1.0,
     )
     near = sentences[order[0]]
     rules = (
         edits.turned(said, sentences) or "",
-        _absent(absent, near) or other_unit(said, sentences) or "",
+        _absent(absent, given[order[0]]) or other_unit(figures, given) or "",
         edits.one_sided_negation(said, near) or "",
-        _unnamed(edits.missing_names(said, " ".join(sentences))),
+        _unnamed(missing_names(said, " ".join(sentences))),
     )
     repeats = gate(repeated(weights, source.sentences[order[0]].stems))
     against = _against(claim, source, order, weights, absent) if repeats else ()
@@ -105,7 +110,7 @@ def read(claim: Said, source: Prepared, embedder: Embedder) -> Reading:
 
 
 def _against(
-    claim: Said, source: Prepared, order: Sequence[int], weights: dict[str, float], absent: list[str]
+    claim: Said, source: Prepared, order: Sequence[int], weights: dict[str, float], absent: list[Quantity]
 ) -> tuple[Objection, ...]:
     """What a reading word by word holds against a claim."""
     own = cut(claim.text, claim.offsets, claim.tokens)
@@ -113,18 +118,11 @@ def _against(
     return tuple(objections(pairs, [sentence.words for sentence in source.sentences], absent))
 
 
-def _share(claim: str, absent: list[str], source: Prepared) -> float:
-    """The share of the claim's numbers, written in digits or words, that the source bears out."""
-    own = numbers(claim)
-    held = frozenset[float]().union(*(sentence.numbers for sentence in source.sentences))
-    lacking = own - held - numbers(" ".join(found for found in NUMBER.findall(claim) if found not in absent))
-    return 1 - len(lacking) / len(own) if own else 1.0
-
-
-def _absent(absent: list[str], near: str) -> str:
-    held = sorted(NUMBER.findall(near))
+def _absent(absent: Sequence[Quantity], near: Figures) -> str:
+    lacking = dict.fromkeys(made.written for made in absent)
+    held = dict.fromkeys(made.written for made in near.quantities)
     says = f"; the nearest sentence has {', '.join(held)}" if held else ""
-    return f"the number {', '.join(absent)} does not occur in the source{says}" if absent else ""
+    return f"the number {', '.join(lacking)} does not occur in the source{says}" if lacking else ""
 
 
 def _unnamed(names: list[str]) -> str:
