@@ -55,6 +55,7 @@ def test_numbers(text, held):
             [("three", [3], "times"), ("ten", [10], "times"), ("twice", [2], "times")],
         ),
         ("an order of magnitude", [("order of magnitude", [10], "times")]),
+        ("eightfold, hundredfold", [("eightfold", [8], "times"), ("hundredfold", [100], "times")]),
         ("halved", [("halved", [50], "per cent")]),
         ("two thirds", [("two thirds", [66.666667], "per cent")]),
         ("a quarter faster", [("a quarter", [25], "per cent")]),

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.index.embed import Embedder
 from rag.index.lexical import words
-from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
 from rag.types import Check, Verdict
 from rag.verify.network import LONGEST_SOURCE as NETWORK_PIECES
 from rag.verify.network import Calibration, SupportNetwork
-from rag.verify.prepared import LONGEST_SOURCE, Prepared, prepare
-from rag.verify.reading import Reading, Said, read, reason
+from rag.verify.prepared import LONGEST_SOURCE, Prepared, Said, prepare, said
+from rag.verify.reading import Reading, read, reason
 
 if TYPE_CHECKING:
     from rag.config import Settings
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 # Without the network: sigmoid(SLOPE * mean + OFFSET) is the probability that people call the claim supported, where
 # `mean` is that of the four views times 0.6 + 0.4 * the share of the claim's numbers found. Logistic regression on
 # hagrid and gensearch.
@@ -59,13 +62,10 @@ class Checker:
         """As `check`, for each (claim, source); what they share is read once, and what can be is read together."""
         found = [verbatim(claim, source[:LONGEST_SOURCE]) for claim, source in pairs]
         left = [pair for pair, check in zip(pairs, found, strict=True) if not check]
-        sources = list(dict.fromkeys(source for _, source in left))
-        prepared = dict(zip(sources, self.prepare_all(sources), strict=True))
-        said = self._said(list(dict.fromkeys(claim for claim, _ in left)))
-        return [
-            check or self._weighed(said[claim], prepared[source])
-            for (claim, source), check in zip(pairs, found, strict=True)
-        ]
+        claims, sources = list(dict.fromkeys(claim for claim, _ in left)), list(dict.fromkeys(own for _, own in left))
+        told, prepared = self._read(claims, sources)
+        weighed = iter(self._each(lambda pair: self._weighed(told[pair[0]], prepared[pair[1]]), left))
+        return [check or next(weighed) for check in found]
 
     def prepare(self, source: str) -> Prepared:
         """Read a source once, to check many claims against it."""
@@ -73,35 +73,49 @@ class Checker:
 
     def prepare_all(self, sources: Sequence[str]) -> list[Prepared]:
         """As `prepare`, for several sources, which are encoded together."""
-        made = prepare(sources, self._embedder)
-        if not self._network:
-            return made
-        pieces = [[self._network.pieces(sentence.text) for sentence in source.sentences] for source in made]
-        return [
-            replace(source, pieces=tuple(own), memory=self._network.read(_joined(own)) if _fits(own) else None)
-            for source, own in zip(made, pieces, strict=True)
-        ]
+        _, prepared = self._read([], sources)
+        return [prepared[source] for source in sources]
 
     def check_prepared(self, claim: str, sources: Sequence[Prepared]) -> list[Check]:
         """As `check`, against each of several sources made ready by `prepare`."""
         found = [verbatim(claim, source.text) for source in sources]
-        said = self._said([] if all(found) else [claim])
-        return [check or self._weighed(said[claim], source) for check, source in zip(found, sources, strict=True)]
+        left = [source for source, check in zip(sources, found, strict=True) if not check]
+        told = said([claim] if left else [], self._embedder)
+        weighed = iter(self._each(lambda source: self._weighed(told[0], source), left))
+        return [check or next(weighed) for check in found]
 
     def read(self, claim: str, source: Prepared) -> Reading:
         """What can be seen of a claim beside a source without the network."""
-        return read(self._said([claim])[claim], source, self._embedder)
+        return read(said([claim], self._embedder)[0], source, self._embedder)
 
-    def _said(self, claims: Sequence[str]) -> dict[str, Said]:
-        """Each claim, as it reads once repaired, and encoded."""
-        read = [readable(claim).strip() for claim in claims]
-        encoded = {
-            row: (vector, *parts[0]) for row, vector, parts in self._embedder.embed_parts([[text] for text in read])
-        }
-        return {
-            claim: Said(read[row], *encoded[row], self._embedder.token_offsets(read[row]))
-            for row, claim in enumerate(claims)
-        }
+    def _read(self, claims: Sequence[str], sources: Sequence[str]) -> tuple[dict[str, Said], dict[str, Prepared]]:
+        """Claims and sources, read; they are encoded together."""
+        stored = [source[:LONGEST_SOURCE] for source in sources]
+        cut = [split_sentences(source) for source in stored]
+        sentences = [source[start:end] for source, spans in zip(stored, cut, strict=True) for start, end in spans]
+        read = iter(said([*claims, *sentences], self._embedder))
+        told = {claim: next(read) for claim in claims}
+        dimension = self._embedder.dimension
+        made = [
+            prepare(own, spans, list(islice(read, len(spans))), dimension)
+            for own, spans in zip(stored, cut, strict=True)
+        ]
+        return told, dict(zip(sources, self._each(self._remembered, made), strict=True))
+
+    def _remembered(self, source: Prepared) -> Prepared:
+        """A source with what the network keeps of it."""
+        if not self._network:
+            return source
+        pieces = tuple(self._network.pieces(sentence.text) for sentence in source.sentences)
+        memory = self._network.read(_joined(pieces)) if _fits(pieces) else None
+        return replace(source, pieces=pieces, memory=memory)
+
+    def _each(self, function: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
+        """What a function makes of each, several at a time: the network computes with one thread a call."""
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(self._embedder.workers) as pool:
+            return list(pool.map(function, items))
 
     def _weighed(self, claim: Said, source: Prepared) -> Check:
         """The verdict on what does not stand in the source word for word."""

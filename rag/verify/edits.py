@@ -6,6 +6,7 @@ Each rule speaks only of what it can point at, in words for the reader.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rag.index.lexical import STOPWORDS, terms, words
 
@@ -38,27 +39,23 @@ _SHARED = 0.5
 
 def turned(claim: str, sentences: Sequence[str]) -> str | None:
     """In what a claim says the opposite of the sentence it otherwise repeats, or None."""
-    wanted = set(terms(claim))
+    said, wanted = _content(claim)
     if not wanted:
         return None
-    shared, sentence = max(
-        ((len(wanted & set(terms(text))) / len(wanted), text) for text in sentences), default=(0.0, "")
-    )
-    covered = len(wanted & set(terms(sentence))) / max(len(set(terms(sentence))), 1)
-    said, given = words(claim), words(sentence)
+    shared, sentence = max(((len(wanted & _content(text)[1]), text) for text in sentences), default=(0, ""))
+    given, stems = _content(sentence)
+    covered = len(wanted & stems) / max(len(stems), 1)
     for left, right in _DIRECTIONS:
         for ours, theirs in ((left, right), (right, left)):
-            mine, other = ours & set(said), theirs & set(given)
-            if (
-                mine
-                and other
-                and not ours & set(given)
-                and not theirs & set(said)
-                and _aligned(claim, sentence, ours | theirs)
-            ):
+            mine, other = ours & said, theirs & given
+            if mine and other and not ours & given and not theirs & said and _aligned(said, stems, ours | theirs):
                 return f"the claim says “{min(mine)}” where the source says “{min(other)}”"
-    if shared >= _ALIGNED and covered >= _COVERED and (len(_NEGATIONS & set(said)) - len(_NEGATIONS & set(given))) % 2:
-        word = min(_NEGATIONS & set(said) or _NEGATIONS & set(given))
+    if (
+        shared >= _ALIGNED * len(wanted)
+        and covered >= _COVERED
+        and len(_NEGATIONS & said) % 2 != len(_NEGATIONS & given) % 2
+    ):
+        word = min(_NEGATIONS & said or _NEGATIONS & given)
         return f"“{word}” stands in {'the claim' if word in said else 'the source'} and not in {'the source' if word in said else 'the claim'}"
     return None
 
@@ -67,13 +64,19 @@ def one_sided_negation(claim: str, sentence: str) -> str | None:
     """The "not" of a claim that the sentence nearest to it lacks, when they share half the claim's words: too little to
     say that they contradict each other, too much to call it support. (The other way round it is mostly a false
     alarm: long sentences say "not" of something else.)"""
-    wanted = set(terms(claim))
-    if not wanted or len(wanted & set(terms(sentence))) / len(wanted) < _SHARED:
+    (said, wanted), (given, stems) = _content(claim), _content(sentence)
+    if not wanted or len(wanted & stems) / len(wanted) < _SHARED:
         return None
-    ours, theirs = _NEGATIONS & set(words(claim)), _NEGATIONS & set(words(sentence))
+    ours, theirs = _NEGATIONS & said, _NEGATIONS & given
     return f"“{min(ours)}” stands in the claim and not in the nearest sentence" if ours and not theirs else None
 
 
-def _aligned(claim: str, sentence: str, but: frozenset[str]) -> bool:
-    rest = {stem for word in words(claim) if word not in but and word not in STOPWORDS for stem in terms(word)}
-    return bool(rest) and len(rest & set(terms(sentence))) / len(rest) >= _ALIGNED
+def _aligned(said: frozenset[str], stems: frozenset[str], but: frozenset[str]) -> bool:
+    rest = {stem for word in said if word not in but and word not in STOPWORDS for stem in terms(word)}
+    return bool(rest) and len(rest & stems) / len(rest) >= _ALIGNED
+
+
+@lru_cache(maxsize=4_096)
+def _content(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words of a text and their stems; claims about one source ask for the same sentences."""
+    return frozenset(words(text)), frozenset(terms(text))

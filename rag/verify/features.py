@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rag.index.embed import Embedder, Vectors
 from rag.index.lexical import STOPWORDS, terms, words
+from rag.index.tokens import product
 
 
 def rouge_l_precision(claim: Sequence[str], source: Sequence[str]) -> float:
@@ -46,4 +47,6 @@ def token_similarity(weights: NDArray[np.float64], claim: Vectors, source: Vecto
     (BERTScore's recall with idf; Zhang et al., 2020)."""
     if not len(claim) or not len(source):
         return 0.0
-    return float((weights * (claim @ source.T).max(axis=1).clip(0, 1)).sum() / weights.sum())
+    return float(
+        (weights * product(source, np.ascontiguousarray(claim.T)).max(axis=0).clip(0, 1)).sum() / weights.sum()
+    )

@@ -114,6 +114,7 @@ class SupportNetwork:
 
         onnx = exported(self._folder, self._cache_dir, self._precision, write, f"{_FORMAT} {self._stored.version}")
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the checker makes several calls at once
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(
             str(onnx), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]

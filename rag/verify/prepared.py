@@ -12,13 +12,29 @@ from numpy.typing import NDArray
 from rag.index.embed import Embedder, Vectors
 from rag.index.lexical import terms, words
 from rag.ingest.repair import readable
-from rag.ingest.sentences import split_sentences
 from rag.verify.alignment import Words, cut
 from rag.verify.arithmetic import Figures
 from rag.verify.network import Memory
 
 # A source longer than this many characters is a document, not a quotation: only its beginning is looked at.
 LONGEST_SOURCE = 20_000
+
+
+@dataclass(frozen=True)
+class Said:
+    """A claim or a sentence, repaired: its text, its vector, and the ids, vectors (word pieces x dimension) and half-open
+    offsets of its word pieces."""
+
+    text: str
+    vector: Vectors
+    ids: NDArray[np.int64]
+    tokens: Vectors
+    offsets: list[tuple[int, int]]
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Its numbers."""
+        return Figures.of(self.text)
 
 
 @dataclass(frozen=True)
@@ -58,38 +74,35 @@ class Prepared:
     memory: Memory | None = None
 
 
-def prepare(sources: Sequence[str], embedder: Embedder) -> list[Prepared]:
-    """Read sources once, to check many claims against them; their sentences are encoded together."""
-    stored = [source[:LONGEST_SOURCE] for source in sources]
-    places = [(row, *span) for row, text in enumerate(stored) for span in split_sentences(text)]
-    read = [readable(stored[row][start:end]) for row, start, end in places]
-    encoded = {at: (vector, tokens) for at, vector, ((_, tokens),) in embedder.embed_parts([[text] for text in read])}
-    nothing = np.empty((0, embedder.dimension), np.float32)
-    made = []
-    for row, text in enumerate(stored):
-        own = [at for at, place in enumerate(places) if place[0] == row]
-        sentences = tuple(
-            _sentence(*places[at][1:], read[at], embedder.token_offsets(read[at]), encoded[at][1]) for at in own
-        )
-        vectors = np.array([encoded[at][0] for at in own], np.float32).reshape(-1, embedder.dimension)
-        tokens = np.concatenate([nothing, *(sentence.tokens for sentence in sentences)])
-        said = readable(text)
-        made.append(Prepared(text, tuple(words(said)), frozenset(terms(said)), sentences, vectors, tokens))
-    return made
+def said(texts: Sequence[str], embedder: Embedder) -> list[Said]:
+    """Texts as they read once repaired, encoded."""
+    read = [readable(text).strip() for text in texts]
+    return [
+        Said(text, *encoded, embedder.token_offsets(text))
+        for text, encoded in zip(read, embedder.embed_each(read), strict=True)
+    ]
 
 
-def _sentence(start: int, end: int, text: str, offsets: list[tuple[int, int]], tokens: Vectors) -> Sentence:
-    return Sentence(start, end, text, frozenset(terms(text)), Figures.of(text), offsets, tokens)
+def prepare(source: str, spans: Sequence[tuple[int, int]], sentences: Sequence[Said], dimension: int) -> Prepared:
+    """A source made ready, from its sentences, `source[start:end]` each, encoded."""
+    made = tuple(
+        Sentence(start, end, own.text, frozenset(terms(own.text)), own.figures, own.offsets, own.tokens)
+        for (start, end), own in zip(spans, sentences, strict=True)
+    )
+    vectors = np.array([own.vector for own in sentences], np.float32).reshape(-1, dimension)
+    tokens = np.concatenate([np.empty((0, dimension), np.float32), *(own.tokens for own in sentences)])
+    whole = readable(source)
+    return Prepared(source, tuple(words(whole)), frozenset(terms(whole)), made, vectors, tokens)
 
 
-def nearest(claim: str, source: Prepared, cosines: NDArray[np.float32], weights: dict[str, float]) -> list[int]:
+def nearest(claim: Said, source: Prepared, cosines: NDArray[np.float32], weights: dict[str, float]) -> list[int]:
     """Sentences of the source, nearest to the claim first: by meaning, weighed stems shared, and numbers shared.
 
     Args:
         cosines: of the claim with each sentence.
         weights: of the claim's stems.
     """
-    total, own = sum(weights.values()) or 1.0, Figures.of(claim).values
+    total, own = sum(weights.values()) or 1.0, claim.figures.values
     scores = [
         float(cosine)
         + sum(weight for stem, weight in weights.items() if stem in sentence.stems) / total

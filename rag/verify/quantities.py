@@ -21,11 +21,15 @@ _PARTS = {
     "half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10,
     "twelfth": 12, "fifteenth": 15, "twentieth": 20, "fiftieth": 50, "hundredth": 100, "thousandth": 1000,
 }  # fmt: skip
-_FOLD = {"twice": 2, "thrice": 3, "twofold": 2, "threefold": 3, "fourfold": 4, "fivefold": 5, "tenfold": 10} | {
-    f"{stem}{ending}": factor
-    for stem, factor in (("doubl", 2), ("tripl", 3), ("quadrupl", 4))
-    for ending in ("e", "es", "ed", "ing")
-}
+_FOLD = (
+    {"twice": 2, "thrice": 3}
+    | {f"{word}fold": number for word, number in (_ONES | _TENS | _SCALES).items() if number > 1}
+    | {
+        f"{stem}{ending}": factor
+        for stem, factor in (("doubl", 2), ("tripl", 3), ("quadrupl", 4))
+        for ending in ("e", "es", "ed", "ing")
+    }
+)
 _HALVED = frozenset("halve halves halved halving".split())
 _GROUPS = {"couple": 2, "pair": 2, "duo": 2, "trio": 3}
 _HALVES_OF = {*_SCALES, "percent", "per", "point", "percentage"}
@@ -51,6 +55,8 @@ _POINTING = re.compile(r"\b(?:the|these|those|its|their|other)\s$", re.IGNORECAS
 # Sizes and widths within a name: LLaMA-7b, FP32.
 _IN_NAME = re.compile(r"(?<=[A-Za-z]-)(\d+(?:\.\d+)?)([bBmMkK])\b|\b(?:fp|bf|int|uint)(\d+)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:to|and|or|through|[-–/,]|, and|, or)\s*", re.IGNORECASE)
+# With one of these a number in words begins.
+_BEGINNINGS = frozenset({*_ONES, *_TENS, *_FOLD, *_HALVED, *_GROUPS, "half", "a", "an", "order"})
 # What stands behind "a third" where it is a share and not the third of several.
 _OF_A_WHOLE = frozenset(
     "of as the its their less more fewer faster slower lower higher smaller larger cheaper better longer shorter to in on"
@@ -160,7 +166,9 @@ def _in_words(text: str) -> Iterator[Quantity]:
     tokens = list(_WORD.finditer(text))
     at = 0
     while at < len(tokens):
-        made = _share(text, tokens, at) or _factor(text, tokens, at) or _number(text, tokens, at)
+        made = None
+        if tokens[at][0].casefold() in _BEGINNINGS:
+            made = _share(text, tokens, at) or _factor(text, tokens, at) or _number(text, tokens, at)
         if made:
             quantity, at = made
             yield quantity

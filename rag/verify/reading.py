@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.types import Verdict
@@ -17,7 +14,7 @@ from rag.verify.arithmetic import Figures, missing, other_unit
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.naming import missing_names
 from rag.verify.objections import DISCOUNTS, Objection, gate, objections
-from rag.verify.prepared import Prepared, nearest
+from rag.verify.prepared import Prepared, Said, nearest
 from rag.verify.quantities import Quantity
 
 # What an objection takes from the logit of a claim that repeats its sentence, by kind: the more, the seldomer it is raised
@@ -32,18 +29,6 @@ TURNED, ONE_SIDED, UNNAMED = 4.0, 2.0, 4.0
 MISSING_NUMBER, MISSING_NAME = 1.5, 0.7
 # An objection is told to the reader from this strength on.
 CLEAR = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A claim, repaired: its text, its vector, and the ids, vectors (word pieces x dimension) and half-open offsets of its
-    word pieces."""
-
-    text: str
-    vector: NDArray[np.float32]
-    ids: NDArray[np.int64]
-    tokens: NDArray[np.float32]
-    offsets: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +71,9 @@ def read(claim: Said, source: Prepared, embedder: Embedder) -> Reading:
     weights: dict[str, float] = {}
     for stem, weight in stems:
         weights[stem] = max(weight, weights.get(stem, 0.0))
-    order = nearest(said, source, cosines, weights)
+    order = nearest(claim, source, cosines, weights)
     sentences = [sentence.text for sentence in source.sentences]
-    figures, given = Figures.of(said), [sentence.figures for sentence in source.sentences]
+    figures, given = claim.figures, [sentence.figures for sentence in source.sentences]
     absent = missing(figures, given)
     views = (
         rouge_l_precision(words(said), source.words),
