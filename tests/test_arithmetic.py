@@ -138,3 +138,14 @@ def test_an_unannounced_number_is_missing_unless_something_gives_it(value, given
         assert value not in given_numbers
     elif value not in given_numbers:
         assert given_numbers  # it follows from what is there
+
+
+FIGURES = st.lists(
+    st.sampled_from("9 0 . , 000 a half third trillion % to x times in and one ten of K 1e9 ∞".split())
+).map(" ".join)
+
+
+@given(FIGURES, FIGURES, st.text(alphabet="0123456789.,", max_size=400))
+def test_no_number_is_too_odd_to_be_looked_for(claim, source, figure):
+    found = missing_numbers(f"{claim} {figure}", [source, figure])
+    assert all(written in f"{claim} {figure}" for written in found)

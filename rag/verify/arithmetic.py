@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.index.lexical import terms
-from rag.verify.quantities import Quantity, in_names, quantities
+from rag.verify.quantities import in_names, quantities
+from rag.verify.quantity import Quantity
 
 # What stands before a number that need not be met exactly, and between which shares of it the source's number then is.
 _ROUNDED = tuple(
@@ -127,7 +128,7 @@ def _bounds(claim: Figures, made: Quantity) -> list[tuple[float, float]]:
     found = [(least, most) for pattern, least, most in _ROUNDED if pattern.search(before)]
     if _ROUNDED_BEHIND.match(behind):
         found.append((0.9, 1.3))
-    if made.in_words and not made.is_count:
+    if not made.digits and not made.is_count:
         found.append((1 - _IN_WORDS, 1 + _IN_WORDS))
     return found
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.verify.alignment import Alignment, Words
-from rag.verify.quantities import Quantity, quantities
+from rag.verify.quantities import quantities
+from rag.verify.quantity import Quantity
 
 # What tells of one, and is no number by itself.
 _SINGLE = frozenset("single sole once one".split())

@@ -16,7 +16,7 @@ import numpy as np
 from rag.verify.alignment import Alignment, Words, stem
 from rag.verify.figures import figure_objections
 from rag.verify.opposites import negations, poles, sign_of
-from rag.verify.quantities import Quantity
+from rag.verify.quantity import Quantity
 
 # Of the sentences nearest to a claim these many are read, each counting for less than the one before.
 DISCOUNTS = (1.0, 0.9, 0.8)
