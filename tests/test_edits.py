@@ -25,6 +25,9 @@ SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases
         ("Speed rises and loss falls", "Loss falls and speed rises", None),
         ("Loss falls where speed rises", "Loss falls", None),
         ("Not one paper fails here", "One paper here", None),  # twice turned
+        ("Owls are faster than bees on short texts", "But it is slower than owls on short texts", None),
+        ("Memory grows by at most 5 per cent", "Memory grows by less than 5 per cent", None),
+        ("Bees are faster than owls on short texts", "Bees are slower than owls on short texts", "“faster” where"),
         # of something else
         ("Owls sleep less in winter", "Bees sort more pollen", None),
         ("Owls do not sleep", "Bees sort pollen by colour", None),

@@ -139,7 +139,7 @@ def test_differences_count_only_where_a_claim_repeats_the_sentence():
         ("Heron was beaten by Quicksort by 12 points on all three data sets.", "the other way round"),
         ("Heron beats Quicksort by 12 points on all five data sets.", "number five"),
         ("Heron sorts integers in quadratic time.", "“quadratic”"),
-        ("Training takes 12 hours on a single machine.", "gives 17 for this"),
+        ("Training takes 12 hours on a single machine.", "number 12 does not occur"),
     ],
 )
 def test_the_reader_is_told_what_differs(claim, reason):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,8 +30,8 @@ _SEVERAL = 10  # numbers of one sentence among which one is looked for that foll
 _CLAUSE = re.compile(r"[;:()—.]\s| - ")
 _ITEM = re.compile(r",\s*(?:and\s|or\s)?|\s(?:and|or|as well as)\s")
 _ITEM_WORDS = 7
-# The share of its words that a claim has in common with a sentence whose list it counts.
-_SHARED = 0.25
+# The share of its words that a claim has in common with a sentence with whose figures it reckons.
+_SHARED = 0.15
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,18 @@ class Figures:
     def values(self) -> frozenset[float]:
         """All that its numbers may stand for, and the sizes in its names."""
         return in_names(self.text).union(*(made.values for made in self.quantities))
+
+    def has(self, made: Quantity) -> bool:
+        """Whether a number of a claim stands here, or as a size within a name."""
+        return any(made.may_be(own) for own in self.quantities) or (
+            not made.unit and bool(made.values & in_names(self.text))
+        )
+
+    def like(self, made: Quantity) -> Iterator[float]:
+        """The values of the numbers that may count the same as one of a claim."""
+        for own in self.quantities:
+            if own.unit == made.unit or not ((own.unit or own.counts) and (made.unit or made.counts)):
+                yield from own.values
 
     @cached_property
     def plain(self) -> frozenset[float]:
@@ -88,11 +100,10 @@ def missing(claim: Figures, source: Sequence[Figures]) -> list[Quantity]:
     """The numbers of a claim that neither stand in the source nor follow from one of its sentences.
 
     What follows: a rounding announced as one ("about 30" for 31.2, "more than 400" for 410) or told in words, a share told
-    otherwise ("33%" for "a third"), the share of a figure, the difference, ratio or percentage of change of two figures of
-    one sentence, and how many things a sentence lists.
+    otherwise ("33%" for "a third"), the share of a figure, and where a sentence shares words with the claim, the difference,
+    ratio or percentage of change of two figures, and how many things are listed.
     """
-    held = frozenset[float]().union(*(own.values for own in source))
-    return [made for made in claim.quantities if not _borne(made, claim, source, held)]
+    return [made for made in claim.quantities if not _borne(made, claim, source)]
 
 
 def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
@@ -101,24 +112,27 @@ def missing_numbers(claim: str, sentences: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(made.written for made in found))
 
 
-def _borne(made: Quantity, claim: Figures, source: Sequence[Figures], held: frozenset[float]) -> bool:
-    if made.values & held and not made.is_part:
+def _borne(made: Quantity, claim: Figures, source: Sequence[Figures]) -> bool:
+    if not made.is_part and any(own.has(made) for own in source):
         return not (made.digits and made.unit == "per cent" and _told_otherwise(claim, made.values, source))
     bounds = _bounds(claim, made)
-    if made.is_part:
-        return any(_is_near_part(value, own, bounds) for value in made.values for own in source)
     return any(
-        any(least * value <= other <= most * value for other in held for least, most in bounds)
-        or (made.is_count and any(value in own.listed and _speaks_of(claim, own) for own in source))
-        or any(
-            _follows(made, value, own, bounds) or _is_share(value, made.unit, own.shares, own.values) for own in source
+        _is_near_part(value, own, bounds, near)
+        if made.is_part
+        else (
+            any(least * value <= other <= most * value for other in own.like(made) for least, most in bounds)
+            or _is_share(value, made.unit, own.shares, own.values)
+            or ((near or value != int(value)) and _follows(made, value, own, bounds))
+            or (near and made.is_count and value in own.listed)
         )
+        for own in source
+        for near in (_speaks_of(claim, own),)
         for value in made.values
     )
 
 
 def _speaks_of(claim: Figures, own: Figures) -> bool:
-    """Whether a sentence shares enough words with the claim that what it lists may be what the claim counts."""
+    """Whether a sentence shares so many words with the claim that the claim may reckon with its figures."""
     return len(claim.stems & own.stems) >= _SHARED * len(claim.stems)
 
 
@@ -133,11 +147,11 @@ def _bounds(claim: Figures, made: Quantity) -> list[tuple[float, float]]:
     return found
 
 
-def _is_near_part(value: float, own: Figures, bounds: Sequence[tuple[float, float]]) -> bool:
+def _is_near_part(value: float, own: Figures, bounds: Sequence[tuple[float, float]], near: bool) -> bool:
     """Whether a part of a whole is about one that a sentence names, what is left of one, or one number of another."""
     known = own.shares | {100 - share for share in own.shares if 0 < share < 100}
     known |= {100 * share for share in own.values if 0 < share < 1}
-    several = sorted(own.plain)[:_SEVERAL]
+    several = sorted(own.plain)[:_SEVERAL] if near else []
     known |= {100 * low / high for low in several for high in several if 0 < low < high}
     room = max(_FRACTION_POINTS, _FRACTION_SHARE * value)
     return any(
@@ -197,7 +211,6 @@ def _follows(made: Quantity, value: float, own: Figures, bounds: Sequence[tuple[
         if made.unit == "per cent":
             derived += [(100 * low, exact)] if 0 < low <= 20 else []  # shares and factors
             derived += [(100 * (low - 1), 1.0)] if 1 < low < 3 else []  # "1.3x" told as 30 %
-            derived += [(100 - low, 0.06)] if 0 < low < 100 else []
         elif not made.unit:
             derived += [(low / 100, exact)]
         for high in several:
@@ -207,7 +220,8 @@ def _follows(made: Quantity, value: float, own: Figures, bounds: Sequence[tuple[
                 derived += [(100 * (1 - low / high), 0.6), (100 * (high / low - 1), 0.6)]
             if high > low > 1 and made.unit == "times" and high / low < 100:
                 derived.append((high / low, 0.03 * value))
-    return any(
+    rest = made.unit == "per cent" and any(abs(100 - low - value) <= 0.06 for low in several if 0 < low < 100)
+    return rest or any(
         abs(other - value) <= room or any(least * value <= other <= most * value for least, most in bounds)
         for other, room in derived
     )

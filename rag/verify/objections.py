@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from rag.verify.alignment import Alignment, Words, stem
+from rag.verify.edits import converse
 from rag.verify.figures import figure_objections
 from rag.verify.opposites import negations, poles, sign_of
 from rag.verify.quantity import Quantity
@@ -82,7 +83,7 @@ def _turned(pairs: Sequence[Alignment]) -> Objection | None:
         said = pairs[0].claim.said(own.row)
         for pair, theirs, discount in zip(pairs, given, DISCOUNTS, strict=False):
             for pole in theirs:
-                if pole.line == own.line:
+                if pole.line == own.line and not _from_both_sides(pair, own.row, pole.row):
                     near = discount * pair.agreement(own.row, pole.row)
                     if pole.sign == own.sign:
                         same = max(same, near)
@@ -93,6 +94,14 @@ def _turned(pairs: Sequence[Alignment]) -> Objection | None:
             best, reason = other - same, why
     strength = between(best, 0.2, 0.6)
     return Objection("turned", strength, reason) if strength else None
+
+
+def _from_both_sides(pair: Alignment, row: int, at: int) -> bool:
+    """Whether the two words belong to comparisons of the same two, each told from its own side."""
+    compared = all(
+        "than" in text.words[place + 1 : place + 4] for text, place in ((pair.claim, row), (pair.sentence, at))
+    )
+    return compared and converse(pair.claim.text, pair.sentence.text)
 
 
 def _one_side(said: str) -> str:

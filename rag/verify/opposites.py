@@ -125,7 +125,7 @@ def poles(text: Words) -> Iterator[Pole]:
     """The words of a text that have an opposite."""
     denying, opposites = negations(text), _opposites()
     for row, own in enumerate(text.stems):
-        if own in opposites:
+        if own in opposites and not (text.words[row] in ("most", "least") and row and text.words[row - 1] == "at"):
             before = [at for at in denying if 0 < row - at <= _REACH and text.clauses[at] == text.clauses[row]]
             denied = len(before) % 2 == 1
             yield from (Pole(row, line, -sign if denied else sign, denied) for line, sign in opposites[own])

@@ -6,8 +6,9 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from rag.verify.quantity import NUMBER, Quantity, unit_of, value_of
+from rag.verify.quantity import NUMBER, Quantity, counts, unit_of, value_of
 from rag.verify.spelled import SCALES, WORD, in_words
 
 _LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
@@ -15,7 +16,7 @@ _SCALE = re.compile(r"[\s-]?(?:(k|m|b|t)|(thousand|million|billion|trillion))\b"
 _IN = re.compile(r"\s+([a-z]+\s+){0,2}?(?:in|out of)(?:\s+every)?\s+", re.IGNORECASE)
 _POINTING = re.compile(r"\b(?:the|these|those|its|their|other)\s$", re.IGNORECASE)
 # Sizes and widths within a name: LLaMA-7b, FP32.
-_IN_NAME = re.compile(r"(?<=[A-Za-z]-)(\d+(?:\.\d+)?)([bBmMkK])\b|\b(?:fp|bf|int|uint)(\d+)\b", re.IGNORECASE)
+_IN_NAME = re.compile(r"(?<=[A-Za-z0-9]-)(\d+(?:\.\d+)?)([bBmMkK])\b|\b(?:fp|bf|int|uint)(\d+)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:to|and|or|through|[-–/,]|, and|, or)\s*", re.IGNORECASE)
 # What stands behind "one in five" where the five are not five of something.
 _GOES_ON = frozenset(
@@ -36,7 +37,8 @@ def quantities(text: str) -> list[Quantity]:
     taken = [(made.start, made.end) for made in shares]
     kept = [made for made in found if not any(start <= made.start < end for start, end in taken)]
     lone = [made for made in kept if made.unit or not _is_no_number(text, made)]
-    return sorted([*_ranged(text, lone), *shares], key=lambda made: made.start)
+    made = sorted([*_ranged(text, lone), *shares], key=lambda made: made.start)
+    return [replace(own, counts=not own.unit and counts(text, own.end)) for own in made]
 
 
 def _is_no_number(text: str, made: Quantity) -> bool:
@@ -93,13 +95,18 @@ def _ranged(text: str, found: Sequence[Quantity]) -> Iterator[Quantity]:
         if (
             following
             and not own.unit
-            and own.digits
-            and following.digits
+            and own.digits == following.digits
             and _RANGE.fullmatch(text[own.end : following.start])
         ):
-            bare = value_of(following.written)
-            scales = {round(value / bare, 6) for value in following.values if bare}
-            values = own.values | {round(value * scale, 6) for value in own.values for scale in scales}
-            yield Quantity(own.start, own.end, own.written, frozenset(values), following.unit, True)
+            values = own.values | {round(value * scale, 6) for value in own.values for scale in _scales(following)}
+            yield Quantity(own.start, own.end, own.written, frozenset(values), following.unit, own.digits)
         else:
             yield own
+
+
+def _scales(made: Quantity) -> set[float]:
+    """By how much a number is more than what is written of it before "million" and the like."""
+    if made.digits:
+        bare = value_of(made.written)
+        return {round(value / bare, 6) for value in made.values if bare}
+    return {SCALES.get(made.written.split()[-1].casefold(), 1.0)}

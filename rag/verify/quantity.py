@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from rag.index.lexical import STOPWORDS
+
 NUMBER = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d+(?:[.,]\d+)*")  # not the 19 of COVID-19
 _UNITS = (
     ("points", re.compile(r"[\s-]?(?:percentage[- ]|%[- ]|per ?cent[- ]|absolute )?(?:points?\b|pp\b)", re.IGNORECASE)),
@@ -13,6 +15,7 @@ _UNITS = (
     ("times", re.compile(r"[\s-]?(?:x\b|×|times\b|-?fold\b)", re.IGNORECASE)),
 )
 _FACTOR = re.compile(r"\bfactors? of (?:\w+ )?$", re.IGNORECASE)
+_BEHIND = re.compile(r"[\s-]([A-Za-z]{2,})")
 # A count up to this may be told by listing what is counted.
 _LONGEST_LIST = 12
 
@@ -23,7 +26,8 @@ class Quantity:
 
     `values` are what it may stand for (of "3.2 to 4 million" the first is 3.2 or 3,200,000); of a share of a whole ("a
     third") the per cent. `unit` is per cent, points, times or nothing that is known; `digits` whether it is written in them;
-    `is_part` whether it is a part of a whole, told in words or as one number of another.
+    `is_part` whether it is a part of a whole, told in words or as one number of another; `counts` whether a word follows that
+    may be what it counts.
     """
 
     start: int
@@ -33,11 +37,18 @@ class Quantity:
     unit: str
     digits: bool
     is_part: bool = False
+    counts: bool = False
 
     @property
     def is_count(self) -> bool:
         """Whether it may say how many of something there are, few enough to be listed instead."""
         return not self.unit and all(value <= _LONGEST_LIST and value == int(value) for value in self.values)
+
+    def may_be(self, other: Quantity) -> bool:
+        """Whether both may stand for the same: "5%" is not "five sets"."""
+        if not self.values & other.values:
+            return False
+        return self.unit == other.unit or not ((self.unit or self.counts) and (other.unit or other.counts))
 
 
 def value_of(written: str) -> float:
@@ -54,3 +65,9 @@ def unit_of(text: str, start: int, end: int) -> str:
     if _FACTOR.search(text[:start]):
         return "times"
     return next((name for name, pattern in _UNITS if pattern.match(text, end)), "")
+
+
+def counts(text: str, end: int) -> bool:
+    """Whether the word behind a number that ends there may be what it counts."""
+    behind = _BEHIND.match(text, end)
+    return behind is not None and behind[1].casefold() not in STOPWORDS
