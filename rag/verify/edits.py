@@ -30,6 +30,7 @@ _OPPOSITES = (
     ("stable", "unstable"),
     ("sufficient enough", "insufficient"),
 )  # fmt: skip
+_CONTRAST = re.compile(r";|\b(?:but|while|whereas|yet|although|though)\b", re.IGNORECASE)
 _AT_MOST = re.compile(r"\bat (?:the very )?(?:most|least)\b", re.IGNORECASE)
 # Where what stands behind "than" goes on to tell in which respect.
 _RESPECT = re.compile(r"[,;:.]|\b(?:by|on|in|at|for|with|across|over|when|as|to|is|are|was|were|does|do|did)\b")
@@ -55,6 +56,7 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
             opposed = mine and other and not ours & given and not theirs & said
             if opposed and _aligned(said, stems, ours | theirs) and not converse(claim, sentence):
                 return f"the claim says “{min(mine)}” where the source says “{min(other)}”"
+    given = _content(_clause(sentence, wanted))[0]
     if (
         shared >= _ALIGNED * len(wanted)
         and covered >= _COVERED
@@ -63,6 +65,13 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
         word = min(_NEGATIONS & said or _NEGATIONS & given)
         return f"“{word}” stands in {'the claim' if word in said else 'the source'} and not in {'the source' if word in said else 'the claim'}"
     return None
+
+
+def _clause(sentence: str, wanted: frozenset[str]) -> str:
+    """The side of a sentence's contrast that a claim repeats, where it is clearly one: a "not" counts only there."""
+    sides = sorted(_CONTRAST.split(sentence), key=lambda side: -len(wanted & _content(side)[1]))
+    shared = [len(wanted & _content(side)[1]) for side in sides[:2]]
+    return sides[0] if len(shared) == 2 and shared[0] > shared[1] else sentence
 
 
 def one_sided_negation(claim: str, sentence: str) -> str | None:

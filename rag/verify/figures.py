@@ -13,6 +13,8 @@ from rag.verify.quantity import Quantity
 _SINGLE = frozenset("single sole once one".split())
 # Words on either side of a figure that tell what it is of, and what the same word right behind both adds.
 _NEAR, _SAME_HEAD = 5, 0.3
+# Words that tell what a figure counts at most, how alike they must be to tell the same, and how clear it is if they do not.
+_LONGEST_NAME, _ALIKE_THINGS, _OTHER_THINGS = 3, 0.4, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def figure_objections(
                 continue
             kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.3)
             reason = f"the source gives {instead} for this, and {figure.written} for something else"
+            if strength < _OTHER_THINGS and (told := _of_other_things(figure, pairs, given)):
+                strength, reason = _OTHER_THINGS, told
         elif not figure.digits:
             kind, strength = "count", other / 0.6 * (1.0 if alike else 0.5)
             reason = f"“{figure.written}” is not the source's number" + (f"; it has {instead}" if instead else "")
@@ -79,6 +83,30 @@ def _same_and_other(
             elif near > other and (theirs.unit == figure.unit or not (theirs.unit and figure.unit)):
                 other, instead, alike = near, theirs.written, of_same
     return same, other, instead, alike
+
+
+def _of_other_things(figure: _Figure, pairs: Sequence[Alignment], given: Sequence[Sequence[_Figure]]) -> str:
+    """Why a figure counts other things in the claim than wherever it stands in the source, or nothing."""
+    counted, reason = _counted(pairs[0].claim, figure.row), ""
+    for pair, figures in zip(pairs, given, strict=True):
+        for theirs in figures:
+            there = _counted(pair.sentence, theirs.row)
+            if counted and there and theirs.values & figure.values:
+                if float(pair.likeness[counted.start : counted.stop, there.start : there.stop].max()) > _ALIKE_THINGS:
+                    return ""
+                says, said = pair.claim.said(counted[-1]), pair.sentence.said(there[-1])
+                reason = f"the source says “{theirs.written}” of {said}, not of {says}"
+    return reason
+
+
+def _counted(text: Words, row: int) -> range:
+    """The words behind a figure that tell what it counts."""
+    end = row + 1
+    while (
+        end < min(len(text), row + 1 + _LONGEST_NAME) and text.content[end] and text.clauses[end] == text.clauses[row]
+    ):
+        end += 1
+    return range(row + 1, end)
 
 
 def _head(text: Words, row: int) -> str:

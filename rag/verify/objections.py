@@ -18,6 +18,7 @@ from rag.verify.edits import converse
 from rag.verify.figures import figure_objections
 from rag.verify.opposites import negations, poles, sign_of
 from rag.verify.quantity import Quantity
+from rag.verify.scope import elsewhere, scope_objections
 
 # Of the sentences nearest to a claim these many are read, each counting for less than the one before.
 DISCOUNTS = (1.0, 0.9, 0.8)
@@ -71,7 +72,8 @@ def objections(pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequ
         _turned, _prefixed, _denied, _affirmed, _sides_swapped, _exchanged, _replaced, _every, _only,
     )  # fmt: skip
     found = [made for rule in rules if (made := rule(pairs))]
-    return found + [Objection(*made) for made in figure_objections(pairs, source, absent)]
+    told = [*figure_objections(pairs, source, absent), *scope_objections(pairs)]
+    return found + [Objection(*made) for made in told]
 
 
 def _turned(pairs: Sequence[Alignment]) -> Objection | None:
@@ -167,7 +169,7 @@ def _affirmed(pairs: Sequence[Alignment]) -> Objection | None:
     best, word = 0.0, ""
     for row in negations(sentence):
         target = _target(sentence, row)
-        if target is None or not len(pair.claim):
+        if target is None or not len(pair.claim) or elsewhere(pair, row):
             continue
         alike = float(pair.likeness[:, target].max())
         places = np.flatnonzero(pair.likeness[:, target] >= alike)
@@ -239,9 +241,16 @@ def _exchanged(pairs: Sequence[Alignment]) -> Objection | None:
         if high - low <= 6:
             for at in range(low, high):
                 if _tells(sentence, at) and sentence.stems[at] != own and sentence.stems[at] in claim.stems:
+                    if _clauses_reordered(claim, sentence, own, at):
+                        continue
                     reason = f"“{claim.said(row)}” stands where the source has “{sentence.said(at)}”"
                     return Objection("exchanged", 1.0, reason)
     return None
+
+
+def _clauses_reordered(claim: Words, sentence: Words, own: str, at: int) -> bool:
+    """Whether a claim of one clause has put together words of two: told in another order, they need not be exchanged."""
+    return len(set(claim.clauses)) == 1 and sentence.clauses[sentence.stems.index(own)] != sentence.clauses[at]
 
 
 def _tells(text: Words, row: int) -> bool:

@@ -1,0 +1,122 @@
+"""Claims that say more of things than their source does: all where it says most, or of one what it says of another."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from rag.verify.alignment import Alignment, Words
+from rag.verify.quantities import quantities
+
+# How many or how often, the most first; a claim may say less than its source, not more.
+_AMOUNTS = (
+    "all every each entire always entirely invariably everywhere whole any".split(),
+    "most majority mostly usually largely mainly generally typically".split(),
+    "many often frequently numerous".split(),
+    "some several sometimes certain occasionally partly selected".split(),
+    "few rarely seldom hardly scarcely".split(),
+)
+_LEVELS = {word: level for level, words in enumerate(_AMOUNTS) for word in words}
+_MOST = frozenset(_AMOUNTS[1][:2])
+# Where a sentence turns to another thing of which the like is said.
+_CONTRAST = re.compile(
+    r";|\b(?:but|while|whereas|yet|although|though|compared (?:with|to)|against|versus)\b", re.IGNORECASE
+)
+_NEAR, _CLEAR = 0.2, 0.6
+_HALF = 50.0  # per cent
+# By how much more of a claim one side of a contrast must repeat than another to be the one it speaks of.
+_CLEARLY = 0.15
+
+
+def scope_objections(pairs: Sequence[Alignment]) -> Iterator[tuple[str, float, str]]:
+    """What speaks against how widely a claim speaks: kind, strength in (0, 1] and reason.
+
+    Kinds: "amount" (all where the source says most), "clause" (the figure of one side of a contrast, told of the other).
+    Arguments as for `rag.verify.objections.objections`.
+    """
+    strength, reason = _more(pairs)
+    if strength > 0:
+        yield "amount", strength, reason
+    if told := next(filter(None, map(_of_the_other, pairs)), ""):
+        yield "clause", 1.0, told
+
+
+def _more(pairs: Sequence[Alignment]) -> tuple[float, str]:
+    """How clearly, and with which words, a claim says more than the nearest sentence and than any other says of the same."""
+    claim, sentence = pairs[0].claim, pairs[0].sentence
+    best, reason = 0.0, ""
+    for row, word in enumerate(claim.words):
+        if word not in _LEVELS:
+            continue
+        level = _LEVELS[word]
+        same = max(
+            (
+                pair.agreement(row, at)
+                for pair in pairs
+                for at, other in enumerate(pair.sentence.words)
+                if _LEVELS.get(other, len(_AMOUNTS)) <= level
+            ),
+            default=0.0,
+        )
+        less = [
+            (pairs[0].agreement(row, at), sentence.said(at))
+            for at, other in enumerate(sentence.words)
+            if _LEVELS.get(other, 0) > level
+        ]
+        shares = [made for made in quantities(sentence.text) if made.unit == "per cent"] if word in _MOST else []
+        if shares and all(max(made.values) < _HALF for made in shares):
+            less.append((pairs[0].agreement(row, sentence.at(shares[0].start) or 0), shares[0].written))
+        for other_way, given in less:
+            strength = min((other_way - same - _NEAR) / (_CLEAR - _NEAR), 1.0)
+            if strength > best:
+                best, reason = strength, f"the claim says “{claim.said(row)}” where the source says “{given}”"
+    return best, reason
+
+
+def elsewhere(pair: Alignment, at: int) -> bool:
+    """Whether a word of the sentence stands on a side of its contrast that the claim does not repeat."""
+    parts = _sides(pair.sentence)
+    repeated = [pair.shared(range(len(pair.claim)), rows) for rows in parts]
+    own = next((share for share, rows in zip(repeated, parts, strict=True) if at in rows), 0.0)
+    return len(parts) > 1 and own < max(repeated) - _CLEARLY
+
+
+def _of_the_other(pair: Alignment) -> str:
+    """Why a figure of the claim belongs to the other side of the sentence's contrast, or nothing."""
+    sides = _sides(pair.sentence)
+    if len(sides) < 2 or len(_sides(pair.claim)) > 1:
+        return ""
+    said = set(pair.claim.stems)
+    heads = [_head(pair.sentence, rows) for rows in sides]
+    figures = [quantities(_text(pair.sentence, rows)) for rows in sides]
+    for own in quantities(pair.claim.text):
+        holding = [any(own.may_be(made) for made in found) for found in figures]
+        if sum(holding) != 1:
+            continue
+        side = holding.index(True)
+        for other, found in enumerate(figures):
+            rivals = [made for made in found if made.unit == own.unit]
+            if other != side and rivals and heads[other] in said and heads[side] and heads[side] not in said:
+                return f"the source gives {rivals[0].written} for this, and {own.written} for something else"
+    return ""
+
+
+def _sides(text: Words) -> list[range]:
+    """The words of each side of a text's contrasts."""
+    breaks = [match.start() for match in _CONTRAST.finditer(text.text)]
+    rows = [sum(start < place for start, _ in text.spans) for place in breaks]
+    edges = [0, *rows, len(text)]
+    return [range(start, end) for start, end in itertools.pairwise(edges) if end - start > 1]
+
+
+def _head(text: Words, rows: range) -> str:
+    """The first word of a side that says something: mostly that of which it speaks."""
+    return next((text.stems[row] for row in rows if text.content[row] and not _CONTRAST.fullmatch(text.words[row])), "")
+
+
+def _text(text: Words, rows: range) -> str:
+    return (
+        text.text[text.spans[rows.start][0] : text.spans[rows.stop - 1][1]]
+        + text.text[text.spans[rows.stop - 1][1] :][:1]
+    )
