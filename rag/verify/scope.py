@@ -11,11 +11,11 @@ from rag.verify.quantities import quantities
 
 # How many or how often, the most first; a claim may say less than its source, not more.
 _AMOUNTS = (
-    "all every each entire always entirely invariably everywhere whole any".split(),
-    "most majority mostly usually largely mainly generally typically".split(),
-    "many often frequently numerous".split(),
-    "some several sometimes certain occasionally partly selected".split(),
-    "few rarely seldom hardly scarcely".split(),
+    "all every each always entirely invariably".split(),
+    "most majority mostly usually largely".split(),
+    "many often".split(),
+    "some several sometimes occasionally".split(),
+    "few rarely seldom".split(),
 )
 _LEVELS = {word: level for level, words in enumerate(_AMOUNTS) for word in words}
 _MOST = frozenset(_AMOUNTS[1][:2])
