@@ -1,7 +1,7 @@
 """Numbers of a claim that its source bears out, and those that it does not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag.verify.arithmetic import Figures, missing_numbers, other_unit
@@ -152,6 +152,7 @@ FIGURES = st.lists(
 ).map(" ".join)
 
 
+@example("seven", "9", "9" * 400)
 @given(FIGURES, FIGURES, st.text(alphabet="0123456789.,", max_size=400))
 def test_no_number_is_too_odd_to_be_looked_for(claim, source, figure):
     found = missing_numbers(f"{claim} {figure}", [source, figure])

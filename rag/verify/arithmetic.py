@@ -122,7 +122,7 @@ def _borne(made: Quantity, claim: Figures, source: Sequence[Figures]) -> bool:
         else (
             any(least * value <= other <= most * value for other in own.like(made) for least, most in bounds)
             or _is_share(value, made.unit, own.shares, own.values)
-            or ((near or value != int(value)) and _follows(made, value, own, bounds))
+            or ((near or not value.is_integer()) and _follows(made, value, own, bounds))
             or (near and made.is_count and value in own.listed)
         )
         for own in source

@@ -42,7 +42,7 @@ class Quantity:
     @property
     def is_count(self) -> bool:
         """Whether it may say how many of something there are, few enough to be listed instead."""
-        return not self.unit and all(value <= _LONGEST_LIST and value == int(value) for value in self.values)
+        return not self.unit and all(value <= _LONGEST_LIST and value.is_integer() for value in self.values)
 
     def may_be(self, other: Quantity) -> bool:
         """Whether both may stand for the same: "5%" is not "five sets"."""
