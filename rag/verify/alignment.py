@@ -18,6 +18,10 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_][^\W_]*(?:[.'’][^\W_]+)*|[^\W_]+"
 _BREAK = re.compile(
     r"[,;:()—–]| - |\b(?:but|while|whereas|although|though|yet|however|because|since|when|if|and)\b", re.IGNORECASE
 )
+# Where a sentence turns to another thing of which the like is said.
+CONTRAST = re.compile(
+    r";|\b(?:but|while|whereas|yet|although|though|compared (?:with|to)|against|versus)\b", re.IGNORECASE
+)
 # Cosines of word vectors in their sentences: below the first two words have nothing in common, at the second they are
 # as near as different words come.
 _UNLIKE, _ALIKE, _NOT_SAME = 0.35, 0.85, 0.85

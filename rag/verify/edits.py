@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from rag.index.lexical import STOPWORDS, terms, words
+from rag.verify.alignment import CONTRAST
 
 _NEGATIONS = frozenset(
     """
@@ -30,7 +31,6 @@ _OPPOSITES = (
     ("stable", "unstable"),
     ("sufficient enough", "insufficient"),
 )  # fmt: skip
-_CONTRAST = re.compile(r";|\b(?:but|while|whereas|yet|although|though)\b", re.IGNORECASE)
 _AT_MOST = re.compile(r"\bat (?:the very )?(?:most|least)\b", re.IGNORECASE)
 # Where what stands behind "than" goes on to tell in which respect.
 _RESPECT = re.compile(r"[,;:.]|\b(?:by|on|in|at|for|with|across|over|when|as|to|is|are|was|were|does|do|did)\b")
@@ -69,7 +69,7 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
 
 def _clause(sentence: str, wanted: frozenset[str]) -> str:
     """The side of a sentence's contrast that a claim repeats, where it is clearly one: a "not" counts only there."""
-    sides = sorted(_CONTRAST.split(sentence), key=lambda side: -len(wanted & _content(side)[1]))
+    sides = sorted(CONTRAST.split(sentence), key=lambda side: -len(wanted & _content(side)[1]))
     shared = [len(wanted & _content(side)[1]) for side in sides[:2]]
     return sides[0] if len(shared) == 2 and shared[0] > shared[1] else sentence
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 
-from rag.verify.alignment import Alignment, Words
+from rag.verify.alignment import CONTRAST, Alignment, Words
 from rag.verify.quantities import quantities
 
 # How many or how often, the most first; a claim may say less than its source, not more.
@@ -19,10 +18,6 @@ _AMOUNTS = (
 )
 _LEVELS = {word: level for level, words in enumerate(_AMOUNTS) for word in words}
 _MOST = frozenset(_AMOUNTS[1][:2])
-# Where a sentence turns to another thing of which the like is said.
-_CONTRAST = re.compile(
-    r";|\b(?:but|while|whereas|yet|although|though|compared (?:with|to)|against|versus)\b", re.IGNORECASE
-)
 _NEAR, _CLEAR = 0.2, 0.6
 _HALF = 50.0  # per cent
 # By how much more of a claim one side of a contrast must repeat than another to be the one it speaks of.
@@ -89,7 +84,8 @@ def _of_the_other(pair: Alignment) -> str:
         return ""
     said = set(pair.claim.stems)
     heads = [_head(pair.sentence, rows) for rows in sides]
-    figures = [quantities(_text(pair.sentence, rows)) for rows in sides]
+    told = [(pair.sentence.at(made.start), made) for made in quantities(pair.sentence.text)]
+    figures = [[made for row, made in told if row in rows] for rows in sides]
     for own in quantities(pair.claim.text):
         holding = [any(own.may_be(made) for made in found) for found in figures]
         if sum(holding) != 1:
@@ -104,7 +100,7 @@ def _of_the_other(pair: Alignment) -> str:
 
 def _sides(text: Words) -> list[range]:
     """The words of each side of a text's contrasts."""
-    breaks = [match.start() for match in _CONTRAST.finditer(text.text)]
+    breaks = [match.start() for match in CONTRAST.finditer(text.text)]
     rows = [sum(start < place for start, _ in text.spans) for place in breaks]
     edges = [0, *rows, len(text)]
     return [range(start, end) for start, end in itertools.pairwise(edges) if end - start > 1]
@@ -112,11 +108,4 @@ def _sides(text: Words) -> list[range]:
 
 def _head(text: Words, rows: range) -> str:
     """The first word of a side that says something: mostly that of which it speaks."""
-    return next((text.stems[row] for row in rows if text.content[row] and not _CONTRAST.fullmatch(text.words[row])), "")
-
-
-def _text(text: Words, rows: range) -> str:
-    return (
-        text.text[text.spans[rows.start][0] : text.spans[rows.stop - 1][1]]
-        + text.text[text.spans[rows.stop - 1][1] :][:1]
-    )
+    return next((text.stems[row] for row in rows if text.content[row] and not CONTRAST.fullmatch(text.words[row])), "")

@@ -74,7 +74,9 @@ def _said(text: str, tokens: Sequence[re.Match[str]], at: int) -> str:
 
 def _made(text: str, first: re.Match[str], last: re.Match[str], value: float, unit: str = "") -> Quantity:
     start, end = first.start(), last.end()
-    return Quantity(start, end, text[start:end], frozenset({round(float(value), 6)}), unit or unit_of(text, start, end), False)
+    return Quantity(
+        start, end, text[start:end], frozenset({round(float(value), 6)}), unit or unit_of(text, start, end), False
+    )
 
 
 def _part(text: str, first: re.Match[str], last: re.Match[str], share: float) -> Quantity:
