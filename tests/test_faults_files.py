@@ -59,9 +59,9 @@ def embedded(monkeypatch):
     texts: list[str] = []
     real = Embedder._run
 
-    def recording(self, given, outputs):
+    def recording(self, given, outputs, *more, **named):
         texts.extend(given)
-        yield from real(self, given, outputs)
+        yield from real(self, given, outputs, *more, **named)
 
     monkeypatch.setattr(Embedder, "_run", recording)
     return texts

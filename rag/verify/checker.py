@@ -81,7 +81,7 @@ class Checker:
         found = [verbatim(claim, source.text) for source in sources]
         left = [source for source, check in zip(sources, found, strict=True) if not check]
         told = said([claim] if left else [], self._embedder)
-        weighed = iter(self._each(lambda source: self._weighed(told[0], source), left))
+        weighed = iter([self._weighed(told[0], source) for source in left])
         return [check or next(weighed) for check in found]
 
     def read(self, claim: str, source: Prepared) -> Reading:
