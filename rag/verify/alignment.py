@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from rag.index.embed import Vectors
 from rag.index.lexical import STOPWORDS, terms
+from rag.verify.quantities import quantities
+from rag.verify.quantity import Quantity
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_][^\W_]*(?:[.'’][^\W_]+)*|[^\W_]+")
 # Where what is said of one thing ends.
@@ -49,6 +51,11 @@ class Words:
     def content(self) -> NDArray[np.bool_]:
         """Which words say something by themselves; figures are read elsewhere."""
         return np.array([word not in STOPWORDS and not word[0].isdigit() for word in self.words], bool)
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Its numbers: read once, for all claims that are laid beside it."""
+        return tuple(quantities(self.text))
 
     def at(self, offset: int) -> int | None:
         """The word that stands at a character of the text."""

@@ -47,20 +47,24 @@ class Figures:
         return cls(text, tuple(quantities(text)))
 
     @cached_property
+    def in_names(self) -> frozenset[float]:
+        """The sizes in its names."""
+        return in_names(self.text)
+
+    @cached_property
     def values(self) -> frozenset[float]:
         """All that its numbers may stand for, and the sizes in its names."""
-        return in_names(self.text).union(*(made.values for made in self.quantities))
+        return self.in_names.union(*(made.values for made in self.quantities))
 
     def has(self, made: Quantity) -> bool:
         """Whether a number of a claim stands here, or as a size within a name."""
-        return any(made.may_be(own) for own in self.quantities) or (
-            not made.unit and bool(made.values & in_names(self.text))
-        )
+        within = not made.unit and bool(made.values & self.in_names)
+        return within or any(made.may_be(own) for own in self.quantities)
 
     def like(self, made: Quantity) -> Iterator[float]:
         """The values of the numbers that may count the same as one of a claim."""
         for own in self.quantities:
-            if own.unit == made.unit or not ((own.unit or own.counts) and (made.unit or made.counts)):
+            if made.counts_like(own):
                 yield from own.values
 
     @cached_property

@@ -69,12 +69,7 @@ class Checker:
 
     def prepare(self, source: str) -> Prepared:
         """Read a source once, to check many claims against it."""
-        return self.prepare_all([source])[0]
-
-    def prepare_all(self, sources: Sequence[str]) -> list[Prepared]:
-        """As `prepare`, for several sources, which are encoded together."""
-        _, prepared = self._read([], sources)
-        return [prepared[source] for source in sources]
+        return self._read([], [source])[1][source]
 
     def check_prepared(self, claim: str, sources: Sequence[Prepared]) -> list[Check]:
         """As `check`, against each of several sources made ready by `prepare`."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.verify.alignment import Alignment, Words
-from rag.verify.quantities import quantities
 from rag.verify.quantity import Quantity
 
 # What tells of one, and is no number by itself.
@@ -114,7 +113,7 @@ def _head(text: Words, row: int) -> str:
 
 
 def _figures(text: Words) -> Iterator[_Figure]:
-    for made in quantities(text.text):
+    for made in text.quantities:
         if not made.is_part and (row := text.at(made.end - 1)) is not None:
             yield _Figure(row, made.values, made.unit, made.written, made.digits)
     for row, word in enumerate(text.words):

@@ -44,11 +44,13 @@ class Quantity:
         """Whether it may say how many of something there are, few enough to be listed instead."""
         return not self.unit and all(value <= _LONGEST_LIST and value.is_integer() for value in self.values)
 
+    def counts_like(self, other: Quantity) -> bool:
+        """Whether both may count the same: not per cent and sets."""
+        return self.unit == other.unit or not ((self.unit or self.counts) and (other.unit or other.counts))
+
     def may_be(self, other: Quantity) -> bool:
         """Whether both may stand for the same: "5%" is not "five sets"."""
-        if not self.values & other.values:
-            return False
-        return self.unit == other.unit or not ((self.unit or self.counts) and (other.unit or other.counts))
+        return bool(self.values & other.values) and self.counts_like(other)
 
 
 def value_of(written: str) -> float:

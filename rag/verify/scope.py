@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from rag.verify.alignment import CONTRAST, Alignment, Words
-from rag.verify.quantities import quantities
 
 # How many or how often, the most first; a claim may say less than its source, not more.
 _AMOUNTS = (
@@ -59,7 +58,7 @@ def _more(pairs: Sequence[Alignment]) -> tuple[float, str]:
             for at, other in enumerate(sentence.words)
             if _LEVELS.get(other, 0) > level
         ]
-        shares = [made for made in quantities(sentence.text) if made.unit == "per cent"] if word in _MOST else []
+        shares = [made for made in sentence.quantities if made.unit == "per cent"] if word in _MOST else []
         if shares and all(max(made.values) < _HALF for made in shares):
             less.append((pairs[0].agreement(row, sentence.at(shares[0].start) or 0), shares[0].written))
         for other_way, given in less:
@@ -84,9 +83,9 @@ def _of_the_other(pair: Alignment) -> str:
         return ""
     said = set(pair.claim.stems)
     heads = [_head(pair.sentence, rows) for rows in sides]
-    told = [(pair.sentence.at(made.start), made) for made in quantities(pair.sentence.text)]
+    told = [(pair.sentence.at(made.start), made) for made in pair.sentence.quantities]
     figures = [[made for row, made in told if row in rows] for rows in sides]
-    for own in quantities(pair.claim.text):
+    for own in pair.claim.quantities:
         holding = [any(own.may_be(made) for made in found) for found in figures]
         if sum(holding) != 1:
             continue
