@@ -29,6 +29,8 @@ CONTRAST = re.compile(
 _UNLIKE, _ALIKE, _NOT_SAME = 0.35, 0.85, 0.85
 # Words on either side of a place that tell what it speaks of.
 _NEAR, _FAR = 6, 8
+# Of the sentences nearest to a claim these many are read, each counting for less than the one before.
+DISCOUNTS = (1.0, 0.9, 0.8)
 _LEAST_WEIGHT = 0.5
 
 

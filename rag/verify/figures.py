@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.verify.alignment import Alignment, Words
+from rag.verify.objection import Objection
 from rag.verify.quantity import Quantity
 
 # What tells of one, and is no number by itself.
@@ -27,8 +28,8 @@ class _Figure:
 
 def figure_objections(
     pairs: Sequence[Alignment], source: Sequence[Words], absent: Sequence[Quantity]
-) -> Iterator[tuple[str, float, str]]:
-    """What speaks against the figures of a claim: kind, strength in (0, 1] and reason.
+) -> Iterator[Objection]:
+    """What speaks against the figures of a claim.
 
     Kinds: "figure" (digits that are not the source's), "count" (a number word that is not), "owner" (the source's figure,
     but of something else), "share" (a fraction that the source does not bear out). Arguments as for
@@ -36,7 +37,7 @@ def figure_objections(
     """
     lacking = {made.written for made in absent}
     if wrong := next((made.written for made in absent if made.is_part), ""):
-        yield "share", 1.0, f"the share “{wrong}” is not the source's"
+        yield Objection("share", 1.0, f"the share “{wrong}” is not the source's")
     own = list(_figures(pairs[0].claim))
     if not own:
         return
@@ -62,7 +63,7 @@ def figure_objections(
             continue
         if strength > strongest.get(kind, (0.0, ""))[0]:
             strongest[kind] = min(strength, 1.0), reason
-    yield from ((kind, *made) for kind, made in strongest.items())
+    yield from (Objection(kind, *made) for kind, made in strongest.items())
 
 
 def _same_and_other(

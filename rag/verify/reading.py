@@ -9,11 +9,12 @@ from rag.index.embed import Embedder
 from rag.index.lexical import words
 from rag.types import Verdict
 from rag.verify import edits
-from rag.verify.alignment import align, cut, repeated
+from rag.verify.alignment import DISCOUNTS, align, cut, repeated
 from rag.verify.arithmetic import Figures, missing, other_unit
 from rag.verify.features import rouge_l_precision, token_similarity, weighed_stems, word_coverage
 from rag.verify.naming import missing_names
-from rag.verify.objections import DISCOUNTS, Objection, gate, objections
+from rag.verify.objection import Objection
+from rag.verify.objections import gate, objections
 from rag.verify.prepared import Prepared, Said, nearest
 from rag.verify.quantity import Quantity
 

@@ -1,4 +1,5 @@
-"""Claims that say more of things than their source does: all where it says most, or of one what it says of another."""
+"""Claims that say more of things than their source does: all or only where it does not, all where it says most, of one
+what it says of another."""
 
 from __future__ import annotations
 
@@ -6,7 +7,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from rag.verify.alignment import CONTRAST, Alignment, Words
+from rag.verify.objection import Objection, between, instead
 
+_ONLY = frozenset("only solely exclusively alone just nothing purely sole".split())
+_ALL = frozenset(
+    "all every each always any entire universally entirely completely fully invariably wholly regardless everywhere never"
+    " none whatever anything must necessarily both".split()
+)
 # How many or how often, the most first; a claim may say less than its source, not more.
 _AMOUNTS = (
     "all every each always entirely invariably".split(),
@@ -23,17 +30,27 @@ _HALF = 50.0  # per cent
 _CLEARLY = 0.15
 
 
-def scope_objections(pairs: Sequence[Alignment]) -> Iterator[tuple[str, float, str]]:
-    """What speaks against how widely a claim speaks: kind, strength in (0, 1] and reason.
+def scope_objections(pairs: Sequence[Alignment]) -> Iterator[Objection]:
+    """What speaks against how widely a claim speaks.
 
-    Kinds: "amount" (all where the source says most), "clause" (the figure of one side of a contrast, told of the other).
+    Kinds: "every" and "only" (which the nearest sentence lacks), "amount" (all where it says most), "clause" (the figure of
+    one side of a contrast, told of the other).
     Arguments as for `rag.verify.objections.objections`.
     """
+    yield from _added("every", _ALL, pairs[0])
+    yield from _added("only", _ONLY, pairs[0])
     strength, reason = _more(pairs)
     if strength > 0:
-        yield "amount", strength, reason
+        yield Objection("amount", strength, reason)
     if told := next(filter(None, map(_of_the_other, pairs)), ""):
-        yield "clause", 1.0, told
+        yield Objection("clause", 1.0, told)
+
+
+def _added(kind: str, such: frozenset[str], pair: Alignment) -> Iterator[Objection]:
+    """The first of such words in the claim, where the sentence has none of them."""
+    own = [word for word in pair.claim.words if word in such]
+    if own and not such & set(pair.sentence.words):
+        yield Objection(kind, 1.0, f"“{own[0]}” stands in the claim and not in the source")
 
 
 def _more(pairs: Sequence[Alignment]) -> tuple[float, str]:
@@ -62,9 +79,9 @@ def _more(pairs: Sequence[Alignment]) -> tuple[float, str]:
         if shares and all(max(made.values) < _HALF for made in shares):
             less.append((pairs[0].agreement(row, sentence.at(shares[0].start) or 0), shares[0].written))
         for other_way, given in less:
-            strength = min((other_way - same - _NEAR) / (_CLEAR - _NEAR), 1.0)
+            strength = between(other_way - same, _NEAR, _CLEAR)
             if strength > best:
-                best, reason = strength, f"the claim says “{claim.said(row)}” where the source says “{given}”"
+                best, reason = strength, instead(claim.said(row), given)
     return best, reason
 
 
