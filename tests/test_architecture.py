@@ -20,7 +20,7 @@ ORDER = [
     {"rag.assistant"},
     {"rag.render", "rag.export", "rag.llama", "rag.doctor", "rag.terminal", "rag.findings", "rag.topics"},
     {"rag.watch"},
-    {"rag.checking", "rag.cli", "app", "ui", "eval"},
+    {"rag.checking", "rag.commands", "rag.cli", "app", "ui", "eval"},
 ]
 ROOMS = {
     "rapidfuzz": {"rag/retrieve/spelling.py", "rag/verify/library.py", "rag/ingest/match.py"},
