@@ -65,7 +65,7 @@ ROOMS = {
     "torch": {
         "rag/answer/transformers_model.py",
         "rag/verify/nli.py",
-        *(f"eval/checker/{name}.py" for name in ("encoder", "train", "trainer", "export")),
+        *(f"eval/checker/{name}.py" for name in ("encoder", "train", "trainer", "checkpoint")),
     },
 }
 FILES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("eval/**/*.py"), *ROOT.glob("ui/*.py"), ROOT / "app.py"])

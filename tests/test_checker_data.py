@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from eval.checker import data, objections, pretraining
 from eval.checker.data import Claim, Group, Label, Pair, Part, groups
 from eval.checker.export import least_share, low_rank
+from eval.checker.inference import read_inference
 from eval.checker.names import base_weights, bert_name, encoder_names
 from eval.checker.plan import BATCH, batches, padded, row_length
+from rag.errors import UsageError
 from rag.index.embed import bundled_model_dir
 from rag.verify.network import LONGEST_CLAIM, LONGEST_SOURCE
 
@@ -260,3 +262,22 @@ def test_what_counts_against_a_claim_lies_between_nothing_and_all():
     assert {"turned", "figure", "repeated", "number"} <= set(turned)
     assert all(0 <= strength <= 1 for strength in turned.values())
     assert not any(objections.strengths(checker().read("Painted horses bother no fly.", prepared)).values())
+
+
+def test_inference_corpora_are_grouped_by_source_and_wrong_rows_told(tmp_path):
+    rows = [
+        {"source": "Marmots whistle at dawn.", "claim": "Marmots make noise.", "label": "supported"},
+        {"source": "Cranes sleep.", "claim": "Cranes never sleep.", "label": "contradicted"},
+        {"source": "Marmots whistle at dawn.", "claim": "Marmots are fat.", "label": "unsupported"},
+    ]
+    (tmp_path / "animals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    first, second = read_inference(tmp_path, embedder())
+    assert [claim.label for claim in first.claims] == [Label.SUPPORTED, Label.UNSUPPORTED]
+    assert [claim.label for claim in second.claims] == [Label.CONTRADICTED]
+    assert first.pieces == tuple(embedder().token_ids("Marmots whistle at dawn."))
+    assert (first.set, first.claims[0].kind, first.part) == ("inference-animals", "animals", Part.TRAINING)
+    (tmp_path / "plants.jsonl").write_text(json.dumps(rows[0] | {"label": "entailment"}), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"plants.jsonl, row 1.*supported, contradicted, unsupported"):
+        list(read_inference(tmp_path, embedder()))
+    with pytest.raises(UsageError, match=r"no \.jsonl"):
+        list(read_inference(tmp_path / "empty", embedder()))

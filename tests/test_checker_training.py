@@ -13,9 +13,10 @@ if importlib.util.find_spec("torch") is None:
 
 import torch
 
+from eval.checker.checkpoint import mean, read_checkpoint
 from eval.checker.data import Label, Pair, Part, groups
 from eval.checker.encoder import Encoder, collate
-from eval.checker.export import UNFITTED, calibrated, changes, judged, load, write
+from eval.checker.export import UNFITTED, calibrated, changes, judged, write
 from eval.checker.names import base_weights
 from eval.checker.plan import batches
 from eval.checker.train import arguments, training_plan
@@ -61,6 +62,11 @@ def test_the_exported_network_says_what_torch_says(made, trained, tmp_path):
     weights = {name: weight.detach().numpy() for name, weight in encoder.weights.items()}
     path = tmp_path / "support.safetensors"
     write(path, changes(weights, base_weights(bundled_model_dir()), WIDTH), UNFITTED)
+    again = read_checkpoint(path, bundled_model_dir())
+    assert again.keys() == weights.keys()
+    assert all(np.allclose(again[name], weights[name], atol=2e-3) for name in weights)
+    halfway = mean([again, {name: -value for name, value in again.items()}])
+    assert not any(value.any() for value in halfway.values())
     network = SupportNetwork(bundled_model_dir(), tmp_path, "fp32", path)
     assert network.calibration == UNFITTED
     rows = [(group, tuple(range(len(group.claims)))) for group in made]
@@ -114,7 +120,7 @@ def test_what_is_only_known_not_to_be_supported_is_pushed_away():
 
 def test_a_checkpoint_is_read_and_a_folder_in_use_refused(made, trained, capsys):
     encoder, folder = trained
-    stored = load(folder / "net.pt")
+    stored = read_checkpoint(folder / "net.pt", bundled_model_dir())
     assert stored.keys() == encoder.weights.keys()
     assert "AUROC" in figures(encoder, made, by_kind=True)
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""Writes what training changed as a small file: `python -m eval.checker.export CHECKPOINT --out rag/verify/support.safetensors`.
+"""Writes what training changed as a small file: `python -m eval.checker.export CHECKPOINT... --out rag/verify/support.safetensors`.
 
 Each changed matrix is kept as the product of two narrow ones (the truncated singular value decomposition of its
 difference from all-MiniLM-L6-v2), everything else whole; all in 16 bits. Then the network is run as the checker runs
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from eval.checker.checkpoint import mean, read_checkpoint
 from eval.checker.data import TWINS_SET, Claim, Group, Label, Pair, Part, groups, read_groups, read_human, read_twins
 from eval.checker.names import TYPES, base_weights, bert_name
 from eval.fit import fit
@@ -159,24 +160,19 @@ def development(options: argparse.Namespace, settings: Settings) -> list[Group]:
             return item.source_id in sources
         return item.part is Part.DEVELOPMENT
 
-    kept: Path = options.checkpoint.parent / "groups.jsonl"
+    kept: Path = options.checkpoints[0].parent / "groups.jsonl"
     if kept.is_file():
         return [group for group in read_groups(kept) if chosen(group)]
     pairs = [pair for pair in chain(read_twins(), read_human(options.human) if options.human else ()) if chosen(pair)]
     return groups(tqdm(pairs, "read", unit=" claims"), Embedder.from_settings(settings))
 
 
-def load(checkpoint: Path) -> dict[str, Array]:
-    """A checkpoint's weights by the encoder's names."""
-    import torch
-
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return {name: value.float().numpy() for name, value in state.items()}
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eval.checker.export", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="`net.pt`, as eval.checker.train leaves it")
+    parser.add_argument(
+        "checkpoints", type=Path, nargs="+", metavar="CHECKPOINT",
+        help="`net.pt`, as eval.checker.train leaves it, or an exported file; of several the mean of their weights",
+    )  # fmt: skip
     parser.add_argument("--rank", type=int, default=RANK, help="of the differences kept (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help="the file to write")
     parser.add_argument(
@@ -194,7 +190,8 @@ def main() -> int:
     settings = Settings(embedding_model=None)  # all-MiniLM-L6-v2, which the network is made of
     made = development(options, settings)
     model = model_dir(settings)
-    weights = changes(load(options.checkpoint), base_weights(model), options.rank)
+    trained = mean([read_checkpoint(path, model) for path in options.checkpoints])
+    weights = changes(trained, base_weights(model), options.rank)
     with tempfile.TemporaryDirectory() as folder:
         uncalibrated = Path(folder) / "support.safetensors"
         write(uncalibrated, weights, UNFITTED)

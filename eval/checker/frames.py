@@ -13,12 +13,12 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from eval.checker.data import Claim, Group, Label, Part, part_of_source
+from eval.checker.data import Group, Label, Part, part_of_source
 from eval.checker.fillers import CHOSEN, invented
-from eval.checker.pretraining import CLAIM_PIECES, NEUTRAL, SOURCE_PIECES
+from eval.checker.pretraining import Told, plain_group
 from rag.index.embed import Embedder
 from rag.ingest.repair import readable
 from rag.ingest.sentences import split_sentences
@@ -44,8 +44,8 @@ class Frame:
 
 
 @dataclass(slots=True)
-class _Told:
-    """What the frames of one source have named so far, so that some names come again."""
+class _Names:
+    """What the frames of one source have named so far, so that some come again."""
 
     chance: random.Random
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -105,41 +105,33 @@ def framed(
         alone = chance.random() < _ALONE
         chosen = chance.sample(own, min(len(own), 2 if alone else 1 + chance.randint(1, _MOST_FRAMES)))
         source, told = tell(chosen[:-1], chosen[-1], [] if alone else _around(abstracts, chance), chance)
-        claims = tuple(
-            Claim(tuple(embedder.token_ids(text)[:CLAIM_PIECES]), NEUTRAL, 0.0, label, kind)
-            for text, label, kind in told
-        )
-        pieces = tuple(embedder.token_ids(source)[:SOURCE_PIECES])
-        yield Group(FRAMES_SET, f"{FRAMES_SET}-{seed}-{number}", part_of_source(chosen[0].id), pieces, claims)
+        group = plain_group(FRAMES_SET, f"{FRAMES_SET}-{seed}-{number}", source, told, embedder)
+        yield replace(group, part=part_of_source(chosen[0].id))
 
 
-def tell(
-    frames: Sequence[Frame], other: Frame, around: Sequence[str], chance: random.Random
-) -> tuple[str, list[tuple[str, Label, str]]]:
+def tell(frames: Sequence[Frame], other: Frame, around: Sequence[str], chance: random.Random) -> tuple[str, list[Told]]:
     """A source and claims about it (text, label, kind).
 
     Args:
         frames: told in the source; `other` is not, but may be claimed.
         around: sentences that stand before, between and after.
     """
-    told = _Told(chance)
-    sentences, claims = list(around), list[tuple[str, Label, str]]()
+    names = _Names(chance)
+    sentences, claims = list(around), list[Told]()
     most = _MOST_AMONG if around or len(frames) > 1 else _MOST_ALONE
     for frame in frames:
-        sentence, found = _one(frame, told.filler(), most, chance)
+        sentence, found = _one(frame, names.filler(), most, chance)
         sentences.insert(chance.randint(0, len(sentences)), sentence)
         claims += found
     chance.shuffle(claims)
     if len(frames) > 1 and chance.random() < 0.6:
         claims += [merged(first, second) for first, second in zip(claims[::2], claims[1::2], strict=False)][:2]
     if chance.random() < 0.5:
-        claims.append((told.filler()(chance.choice(other.a + other.b)), Label.UNSUPPORTED, "other"))
+        claims.append((names.filler()(chance.choice(other.a + other.b)), Label.UNSUPPORTED, "other"))
     return " ".join(sentences), claims
 
 
-def _one(
-    frame: Frame, fill: Callable[[str], str], most: int, chance: random.Random
-) -> tuple[str, list[tuple[str, Label, str]]]:
+def _one(frame: Frame, fill: Callable[[str], str], most: int, chance: random.Random) -> tuple[str, list[Told]]:
     """A sentence that tells one side of a frame, and claims about it, at most so many of either side."""
     is_a = chance.random() < 0.5
     side, rival = (frame.a, frame.b) if is_a else (frame.b, frame.a)
@@ -154,7 +146,7 @@ def _one(
     return fill(said), found
 
 
-def merged(first: tuple[str, Label, str], second: tuple[str, Label, str]) -> tuple[str, Label, str]:
+def merged(first: Told, second: Told) -> Told:
     """Both claims in one sentence; it is contradicted if either is, and supported if both are."""
     labels = {first[1], second[1]}
     worst = next(one for one in (Label.CONTRADICTED, Label.UNSUPPORTED, Label.SUPPORTED) if one in labels)

@@ -52,6 +52,11 @@ def encoder_names() -> list[str]:
     return [TYPES, f"{NORM}.weight", f"{NORM}.bias", *layers]
 
 
+def head_names() -> list[str]:
+    """The names of a checkpoint's head."""
+    return [f"{part}.{kind}" for part in HEAD for kind in ("weight", "bias")]
+
+
 def base_weights(folder: Path) -> dict[str, NDArray[np.float32]]:
     """The weights of a model folder by BERT's names."""
     return bert_onnx._load(folder)[1]

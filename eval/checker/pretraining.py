@@ -53,6 +53,7 @@ _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?")
 _MARKS = ".,;"
 
 Edit = Callable[[str, random.Random], str | None]
+Told = tuple[str, Label, str]  # a claim, its label and its kind
 
 
 def reword(sentence: str, chance: random.Random) -> str:
@@ -164,15 +165,15 @@ def detailed(other: str) -> Edit:
 
 def claims_about(
     source: Sequence[str], rest: Sequence[str], abstract: str, other: str, chance: random.Random
-) -> list[tuple[str, Label, str]]:
-    """Claims (text, label, kind) about the sentences of a source.
+) -> list[Told]:
+    """Claims about the sentences of a source.
 
     Args:
         source: sentences of the abstract, one after the other.
         rest: its other sentences.
         other: another abstract.
     """
-    found: list[tuple[str, Label, str]] = []
+    found: list[Told] = []
     for sentence in chance.sample(source, min(len(source), _MOST_TOLD)):
         if len(sentence.split()) not in _SENTENCE_WORDS:
             continue
@@ -205,6 +206,14 @@ def read_abstracts(folder: Path) -> list[str]:
     return found
 
 
+def plain_group(name: str, source_id: str, source: str, told: Sequence[Told], embedder: Embedder) -> Group:
+    """A source and claims about it for training, of which nothing but their word pieces is known."""
+    claims = tuple(
+        Claim(tuple(embedder.token_ids(text)[:CLAIM_PIECES]), NEUTRAL, 0.0, label, kind) for text, label, kind in told
+    )
+    return Group(name, source_id, Part.TRAINING, tuple(embedder.token_ids(source)[:SOURCE_PIECES]), claims)
+
+
 def edited(abstracts: Sequence[str], embedder: Embedder, *, seed: int = 0) -> Iterator[Group]:
     """A group for each abstract (shuffled) of which claims can be made; another seed makes others."""
     chance = random.Random(seed)
@@ -217,10 +226,5 @@ def edited(abstracts: Sequence[str], embedder: Embedder, *, seed: int = 0) -> It
         start = chance.randint(0, len(sentences) - count)
         source, rest = sentences[start : start + count], sentences[:start] + sentences[start + count :]
         told = claims_about(source, rest, abstract, chance.choice(abstracts), chance)
-        claims = tuple(
-            Claim(tuple(embedder.token_ids(text)[:CLAIM_PIECES]), NEUTRAL, 0.0, label, kind)
-            for text, label, kind in told
-        )
-        if claims:
-            pieces = tuple(embedder.token_ids(" ".join(source))[:SOURCE_PIECES])
-            yield Group(EDITS_SET, f"{EDITS_SET}-{seed}-{at}", Part.TRAINING, pieces, claims)
+        if told:
+            yield plain_group(EDITS_SET, f"{EDITS_SET}-{seed}-{at}", " ".join(source), told, embedder)

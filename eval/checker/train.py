@@ -1,7 +1,7 @@
 """Trains the checker's network: `python -m eval.checker.train --human FOLDER --corpora FOLDER --out FOLDER`.
 
-First on rule-made edits of abstracts, then on the twins and two human-labelled sets; half of those sets and all others
-are only reported. `OUT/net.pt` holds the weights (16 bits; `eval.checker.export` makes the checker's file of them),
+First on rule-made edits of abstracts, then, where they are given, on corpora of natural language inference
+(`eval/checker/inference.py`), and at last on the twins and two human-labelled sets; half of those sets and all others are only reported. `OUT/net.pt` holds the weights (16 bits; `eval.checker.export` makes the checker's file of them),
 `OUT/state.pt` what `--resume` needs to go on, `OUT/groups.jsonl` the claims as the network reads them. About an hour
 on two cores; where others use them too, set OMP_WAIT_POLICY=PASSIVE.
 """
@@ -12,24 +12,30 @@ import argparse
 import random
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
+from eval.checker.checkpoint import read_checkpoint
 from eval.checker.data import TWINS_SET, Group, Part, groups, read_groups, read_human, read_twins, write_groups
 from eval.checker.encoder import Encoder, reuse_kernels
 from eval.checker.frames import framed, read_frames
+from eval.checker.inference import read_inference
 from eval.checker.plan import Row, batches
 from eval.checker.pretraining import edited, read_abstracts
-from eval.checker.trainer import PRETRAINING, TRAINING, Trainer, figures
+from eval.checker.trainer import INFERENCE, PRETRAINING, TRAINING, Trainer, figures
 from rag.config import Settings
+from rag.errors import AttestError
 from rag.index.embed import Embedder, model_dir
 
 REPORTED = 700  # claims of each set
 SHOWN = 150  # sources that figures are shown of during pretraining
 ROUND = 2_000  # sources made at a time for pretraining
+AMONG = 0.2  # of the inference corpora's sources, among the labelled claims of an epoch
+SETUP = ("pretrain_steps", "frames", "epochs", "mixed", "seed", "inference_epochs", "rate")
 
 Plan = list[list[Row]]
 
@@ -86,6 +92,17 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--mixed", type=int, default=0, metavar="N", help="edited abstracts among the labelled claims (default: none)"
     )
+    parser.add_argument(
+        "--inference", type=Path, metavar="FOLDER",
+        help="corpora of natural language inference, before the labelled claims and, a part of them, among these",
+    )  # fmt: skip
+    parser.add_argument("--inference-epochs", type=int, default=2, help="of these corpora (default: %(default)s)")
+    parser.add_argument(
+        "--begin", type=Path, metavar="FILE", help="go on from these weights: a net.pt, or an exported file"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=TRAINING.rate, help="of the labelled claims (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of every choice (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with what was left in the folder")
@@ -109,25 +126,40 @@ def labelled(options: argparse.Namespace, embedder: Embedder) -> list[Group]:
     return made
 
 
+def begun(options: argparse.Namespace, model: Path) -> Encoder:
+    """The encoder as it is before training: of `model`, or with the weights to go on from."""
+    torch.manual_seed(options.seed)
+    encoder = Encoder(model)
+    if options.begin:
+        weights = read_checkpoint(options.begin, model)
+        encoder.load({name: torch.from_numpy(value) for name, value in weights.items()})
+    return encoder
+
+
 def train(options: argparse.Namespace) -> None:
     settings = Settings(embedding_model=None)  # all-MiniLM-L6-v2, which the network is made of
     embedder = Embedder.from_settings(settings)
     options.out.mkdir(parents=True, exist_ok=True)
+    corpora = list(read_inference(options.inference, embedder)) if options.inference else []
     made = labelled(options, embedder)
-    torch.manual_seed(options.seed)
-    setup = {name: getattr(options, name) for name in ("pretrain_steps", "frames", "epochs", "mixed", "seed")}
-    trainer = Trainer(Encoder(model_dir(settings)), options.out, setup)
+    setup = {name: getattr(options, name) for name in SETUP}
+    trainer = Trainer(begun(options, model_dir(settings)), options.out, setup)
     if options.resume:
         trainer.resume()
     development = [group for group in made if group.set == TWINS_SET and group.part is Part.DEVELOPMENT]
     abstracts = read_abstracts(options.corpora)
-    if not trainer.is_past(PRETRAINING):
+    if options.pretrain_steps and not trainer.is_past(PRETRAINING):
         plan = pretraining_plan(abstracts, embedder, options.pretrain_steps, options.frames, options.seed)
         trainer.run(PRETRAINING, plan, development[:SHOWN], shown=2)
+    if corpora and not trainer.is_past(INFERENCE):
+        plan = training_plan(corpora, [], options.inference_epochs, options.seed)
+        trainer.run(INFERENCE, plan, development[:SHOWN], shown=2)
     mixed = list(edited(abstracts, embedder, seed=options.seed))[: options.mixed] if options.mixed else []
+    among = round(min(1.0, AMONG * options.epochs) * len(corpora))
+    mixed += random.Random(options.seed).sample(corpora, among)
     training = [group for group in made if group.part is Part.TRAINING]
     plan = training_plan(training, mixed, options.epochs, options.seed)
-    trainer.run(TRAINING, plan, development, shown=2 * options.epochs)
+    trainer.run(replace(TRAINING, rate=options.rate), plan, development, shown=2 * options.epochs)
     print(report(trainer.encoder, made))
 
 
@@ -140,7 +172,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"\nstopped; what was saved last is in {options.out}: go on with --resume", file=sys.stderr)
         return 130
-    except ValueError as error:
+    except (ValueError, AttestError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -39,7 +39,9 @@ class Stage:
 
 
 PRETRAINING = Stage("pretraining", 2e-4, 0.15, 0.05, False)
+INFERENCE = Stage("inference", 1e-4, 0.15, 0.1, False)
 TRAINING = Stage("training", 1.5e-4, 0.0, 0.1, True)
+STAGES = tuple(stage.name for stage in (PRETRAINING, INFERENCE, TRAINING))
 
 
 def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -81,7 +83,7 @@ class Trainer:
 
     def is_past(self, stage: Stage) -> bool:
         """Whether the training that is gone on with was left in a later stage."""
-        return self._resumed is not None and self._resumed["stage"] != stage.name
+        return self._resumed is not None and STAGES.index(self._resumed["stage"]) > STAGES.index(stage.name)
 
     def run(self, stage: Stage, plan: Sequence[Sequence[Row]], development: Sequence[Group], shown: int) -> None:
         """All batches of a stage once, from where it was left; figures of `development` are shown so many times."""

@@ -74,10 +74,20 @@ def combined(logits: Array, untrained: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
+    """What a file of weights holds, by BERT's names and those of the head; `version` tells it from others."""
+
     weights: dict[str, Array]
     calibration: Calibration
     version: str
+
+    def changed(self, name: str, value: Array) -> Array:
+        """A weight of all-MiniLM-L6-v2, `value` there, as training left it."""
+        if name in self.weights:  # biases, norms and the like are kept whole
+            return self.weights[name]
+        if f"{name}.a" in self.weights:
+            return np.asarray(value + self.weights[f"{name}.b"] @ self.weights[f"{name}.a"], np.float32)
+        return value
 
 
 class SupportNetwork:
@@ -96,7 +106,7 @@ class SupportNetwork:
         self._folder = folder
         self._cache_dir = cache_dir
         self._precision = precision
-        self._stored = _stored(weights)
+        self._stored = read_weights(weights)
         self.calibration = self._stored.calibration
 
     @classmethod
@@ -110,7 +120,7 @@ class SupportNetwork:
         import onnxruntime
 
         def write(model: Path, target: Path) -> None:
-            bert_onnx.write_joint(model, lambda name, value: _changed(self._stored.weights, name, value), target)
+            bert_onnx.write_joint(model, self._stored.changed, target)
 
         onnx = exported(self._folder, self._cache_dir, self._precision, write, f"{_FORMAT} {self._stored.version}")
         options = onnxruntime.SessionOptions()
@@ -171,7 +181,8 @@ def _network(folder: Path, cache_dir: Path, precision: str) -> SupportNetwork:
 
 
 @cache
-def _stored(path: Path) -> _Stored:
+def read_weights(path: Path) -> Stored:
+    """What `eval/checker/export.py` wrote, in 32 bits."""
     from safetensors import safe_open
 
     weights: dict[str, Array] = {}
@@ -179,12 +190,4 @@ def _stored(path: Path) -> _Stored:
         for name in file.keys():  # noqa: SIM118 - the file object is no mapping
             weights[name] = file.get_tensor(name).astype(np.float32)
         said: dict[str, Any] = json.loads(file.metadata()["calibration"])
-    return _Stored(weights, Calibration(**said), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
-
-
-def _changed(weights: dict[str, Array], name: str, value: Array) -> Array:
-    if name in weights:  # biases, norms and the like are kept whole
-        return weights[name]
-    if f"{name}.a" in weights:
-        return np.asarray(value + weights[f"{name}.b"] @ weights[f"{name}.a"], np.float32)
-    return value
+    return Stored(weights, Calibration(**said), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
