@@ -83,6 +83,61 @@ def test_what_is_true_in_other_order_meets_nothing_heavy(claim):
     assert not heavy
 
 
+@pytest.mark.parametrize(
+    ("claim", "source", "kind", "reason"),
+    [
+        ("A run takes 41 seconds, against 9 minutes for Owl.", "A run takes 9 minutes, against 41 seconds for Owl.", "transposed", "“41” stands where"),
+        ("Most of it is for fear; joy is seen as well.", "Most of it is for joy; fear is seen as well.", "transposed", "the other way round"),
+        ("Long notes are as useful as books.", "Books are more useful than long notes.", "level", "“.*as useful as” where"),
+        ("Reading aloud works better than silent reading.", "Reading aloud works as well as silent reading.", "level", "better than"),
+        ("Agents move users every second.", "Agents move users every minute.", "renamed", "“second” where the source says “minute”"),
+        ("It is the first workshop on owls.", "It is the second workshop on owls.", "renamed", "“first” where"),
+        ("Patients had normal glucose tolerance.", "Patients had abnormal glucose tolerance.", "prefix", "“abnormal”"),
+        ("There is no way of sharing models.", "Users can share models.", "denied", "“no” stands in the claim"),
+        ("None of the owls is faster than Heron.", "The owls are faster than Heron.", "sides", "the other way round"),
+    ],
+)  # fmt: skip
+def test_small_edits_of_one_sentence_are_named(claim, source, kind, reason):
+    found = against(claim, source)
+    assert kind in found, found
+    assert re.search(reason, found[kind].reason), found[kind].reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("A layer that is not activated is called a void.", "The unactivated layers are called voids."),
+        ("Without tuning, Mamba keeps 38% of the gains.", "Before tuning, Mamba keeps 38% of the gains."),
+        ("Not only heads but also circuits carry over.", "Heads and circuits carry over."),
+        ("They win on the majority of sets, though not on all.", "They win on most sets."),
+        ("No more than 30 layers are used.", "At most 30 layers are used."),
+        ("It is debated whether foods should be labelled.", "It is debated whether or not foods should be labelled."),
+        ("The kingdom includes Wales, Scotland and England.", "The kingdom includes England, Scotland and Wales."),
+        ("Perplexity is lower than that of strong baselines.", "It surpassed strong baselines, with lower perplexity."),
+        ("Graph networks are outperformed on several tasks.", "The model outperforms graph networks on several tasks."),
+        ("Compared with Owl, inference is 80 times as fast.", "Inference is 80 times faster than Owl."),
+        ("None of the baselines does better than Heron.", "Heron does better than the baselines."),
+        ("4. Turn the lamp on and read.", "Turn the lamp on and read."),
+        ("The deal cost $44 billion.", "The deal cost $44bn."),
+    ],
+)
+def test_the_same_in_other_words_meets_nothing_heavy(claim, source):
+    reading = checker().read(claim, checker().prepare(source))
+    assert not reading.objections[1], reading.objections
+    assert reading.gate * sum(WEIGHTS[made.kind] * made.strength for made in reading.against) <= 3, reading.against
+
+
+def test_a_share_of_what_is_no_share_bears_nothing_out():
+    source = [Figures.of("The enzyme broke down 50% of the film in ten hours, against 31% for the wild type.")]
+    assert [made.written for made in missing(Figures.of("The enzyme broke down 90% of the film."), source)] == ["90"]
+    assert not missing(Figures.of("Half of the film, and 69% of that of the wild type, was left."), source)
+
+
+def test_a_list_counts_things_but_measures_nothing():
+    source = [Figures.of("We train Marmot, a retrieval model, on notes.")]
+    assert [made.written for made in missing(Figures.of("Training takes 3 hours on notes."), source)] == ["3"]
+
+
 @given(SAID.map(" ".join))
 @settings(max_examples=60)
 def test_a_text_beside_itself_meets_no_objection(text):

@@ -224,7 +224,7 @@ def _follows(made: Quantity, value: float, own: Figures, bounds: Sequence[tuple[
                 derived += [(100 * (1 - low / high), 0.6), (100 * (high / low - 1), 0.6)]
             if high > low > 1 and made.unit == "times" and high / low < 100:
                 derived.append((high / low, 0.03 * value))
-    rest = made.unit == "per cent" and any(abs(100 - low - value) <= 0.06 for low in several if 0 < low < 100)
+    rest = made.unit == "per cent" and any(abs(100 - share - value) <= 0.06 for share in own.shares if 0 < share < 100)
     return rest or any(
         abs(other - value) <= room or any(least * value <= other <= most * value for least, most in bounds)
         for other, room in derived

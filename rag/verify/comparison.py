@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.verify.alignment import Alignment, Words
-from rag.verify.objection import Objection, between
-from rag.verify.opposites import negations, sign_of
+from rag.verify.alignment import Alignment, Words, stem
+from rag.verify.objection import Objection, between, instead
+from rag.verify.opposites import NO_ONE, negations, sign_of
 
 _AHEAD = re.compile(r"outperform|surpass|beat|exceed|overtak|outscor|superior|outdo|outdid|outstrip|defeat|dominat")
 _BEHIND = re.compile(r"underperform|trail|lag|behind|inferior")
+_BEING = frozenset("is are was were be been being".split())
+# Stems of what is better the less there is of it.
+_COSTS = frozenset(
+    map(stem, "perplexity error loss latency cost time runtime memory overhead delay toxicity bias".split())
+)
+_FACTORS = frozenset("twice thrice half times almost nearly not".split())
+_COMPARATIVES = {"well": ("better", "worse"), "good": ("better",), "bad": ("worse",), "often": ("often",)}
 # What tells in which respect, and by how much.
 _RESPECTS = frozenset("by on in at for with across over when as to".split())
 # Words on one side of a comparison that tell what is compared.
@@ -34,6 +41,49 @@ def sides_swapped(pairs: Sequence[Alignment]) -> Objection | None:
     return Objection("sides", strength, "the source compares the two the other way round") if strength else None
 
 
+def levelled(pairs: Sequence[Alignment]) -> Objection | None:
+    """Two things said to be as good as each other where the source says that one is better, or the other way round."""
+    for pair in pairs[:2]:
+        for one, other in ((pair.claim, pair.sentence), (pair.sentence, pair.claim)):
+            for row, of in _as_much(one):
+                for at in (at for at, word in enumerate(other.words) if word == "than"):
+                    if of & _compared(other, at) and not _as_much(other):
+                        places = (row, at) if one is pair.claim else (at, row)
+                        near = pair.agreement(*places, _SIDE, _SIDE)
+                        if strength := between(near, 0.3, 0.6):
+                            return Objection(
+                                "level",
+                                strength,
+                                instead(_told(pair.claim, places[0]), _told(pair.sentence, places[1])),
+                            )
+    return None
+
+
+def _told(text: Words, row: int) -> str:
+    """A word with those around it, as they are written."""
+    return text.text[text.spans[max(0, row - 2)][0] : text.spans[min(len(text) - 1, row + 1)][1]]
+
+
+def _as_much(text: Words) -> list[tuple[int, frozenset[str]]]:
+    """Where a text says "as good as" (not "twice as good as"), and the stems of what may stand for it in a comparative."""
+    found = []
+    for row in range(len(text) - 2):
+        before = text.words[row - 1] if row else ""
+        if text.words[row] == text.words[row + 2] == "as" and before not in _FACTORS and not before[:1].isdigit():
+            of = text.words[row + 1]
+            if of not in ("such", "much", "many", "long", "soon", "far", "same"):
+                found.append((row + 1, frozenset({text.stems[row + 1], *_COMPARATIVES.get(of, ())})))
+    denying = negations(text)
+    return [(row, of) for row, of in found if not any(0 < row - at <= 4 for at in denying)]
+
+
+def _compared(text: Words, at: int) -> frozenset[str]:
+    """What may be compared before a "than": "more effective than", "better than", "faster than"."""
+    return frozenset(
+        own for row in range(max(0, at - 3), at) for own in (text.stems[row], stem(text.words[row].removesuffix("er")))
+    )
+
+
 def _rival_ends(text: Words, row: int) -> int:
     """Where what stands behind a comparison stops telling with what: "than Owl | on three sets"."""
     behind = range(row + 2, min(len(text), row + _SIDE + 1))
@@ -47,11 +97,27 @@ def _comparisons(text: Words) -> list[tuple[int, int]]:
     for row, word in enumerate(text.words):
         sign = 1 if _AHEAD.match(word) else -1 if _BEHIND.match(word) else 0
         if word == "than":
-            sign = next((sign for at in range(row - 1, max(-1, row - 9), -1) if (sign := sign_of(text.stems[at]))), 0)
-        elif sign and row + 1 < len(text) and text.words[row + 1] == "by":
+            sign = next((_sign(text, at) for at in range(row - 1, max(-1, row - 9), -1) if sign_of(text.stems[at])), 0)
+        elif sign and _is_passive(text, row):
             sign = -sign
-        if any(0 < row - at <= 4 for at in denying):
+        if any(0 < row - at <= 4 or _no_one(text, at, row) for at in denying):
             sign = -sign
         if sign:
             found.append((row, sign))
     return found[:2]
+
+
+def _sign(text: Words, row: int) -> int:
+    """What a comparative says of its first side; of what costs or errs, to have less is to do better."""
+    around = text.stems[max(0, row - 3) : row + 4]
+    return -sign_of(text.stems[row]) if _COSTS & set(around) else sign_of(text.stems[row])
+
+
+def _is_passive(text: Words, row: int) -> bool:
+    """Whether what stands before is what is beaten: "is beaten", "beaten by"."""
+    return text.words[row + 1 : row + 2] == ("by",) or bool(_BEING & set(text.words[max(0, row - 2) : row]))
+
+
+def _no_one(text: Words, at: int, row: int) -> bool:
+    """Whether a "none of them" is the subject of what follows."""
+    return at < row and text.words[at] in NO_ONE and text.clauses[at] == text.clauses[row]

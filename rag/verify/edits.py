@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from rag.index.lexical import STOPWORDS, terms, words
 from rag.verify.alignment import CONTRAST
+from rag.verify.opposites import DENIES_NOTHING, WANTING
 
 _NEGATIONS = frozenset(
     """
@@ -81,7 +82,7 @@ def one_sided_negation(claim: str, sentence: str) -> str | None:
     (said, wanted), (given, stems) = _content(claim), _content(sentence)
     if not wanted or len(wanted & stems) / len(wanted) < _SHARED:
         return None
-    ours, theirs = _NEGATIONS & said, _NEGATIONS & given
+    ours, theirs = _NEGATIONS & said, (_NEGATIONS | WANTING) & given
     return f"“{min(ours)}” stands in the claim and not in the nearest sentence" if ours and not theirs else None
 
 
@@ -105,4 +106,4 @@ def _aligned(said: frozenset[str], stems: frozenset[str], but: frozenset[str]) -
 @lru_cache(maxsize=4_096)
 def _content(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The words of a text and their stems; claims about one source ask for the same sentences."""
-    return frozenset(words(_AT_MOST.sub("at", text))), frozenset(terms(text))
+    return frozenset(words(DENIES_NOTHING.sub("", _AT_MOST.sub("at", text)))), frozenset(terms(text))

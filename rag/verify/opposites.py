@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,7 @@ cheap cheaper inexpensive affordable economical save saving / expensive costly c
 stable stability steady robust robustness robustly reliable reliably / unstable instability fragile brittle sensitive unreliable erratic
 sufficient sufficiently enough adequate adequately suffice / insufficient insufficiently inadequate lacking scarce
 with including include contain / without excluding exclude omit lack lacking absent absence except
-equal equally match alike par comparable differed / than outperform beat beaten exceed better worse
+equal equally match alike par comparable differed / than outperform beat beaten exceed better worse surpass lag trail behind ahead lead
 same identical equal equally alike similar similarly equivalent match par comparable unchanged / different differently differ difference distinct dissimilar unequal vary
 can able capable possible enable allow permit / cannot unable incapable impossible prevent prohibit forbid preclude
 open public publicly available release published publish openly accessible / closed withheld withhold unavailable private privately proprietary secret
@@ -69,6 +70,7 @@ general generic / specific specialised
 cause causal / correlate correlation
 wide wider widen broad broader / narrow narrower restrict
 expert professional / novice lay amateur
+overexpression upregulation / knockdown knockout downregulation
 heavy heavier / light lighter lightweight
 hot hotter warm warmer / cold colder cool cooler
 rich richer / poor poorer
@@ -80,13 +82,42 @@ succeed work worked / fail failed
 grant award / deny refuse withhold
 proven prove proved established demonstrated / conjecture conjectured unproven hypothesised assumed
 """.strip().splitlines()  # fmt: skip
+# Words of which one in the place of another says something else.
+_RIVALS = """
+second minute hour day week month year decade century
+first second third fourth fifth sixth seventh eighth ninth tenth last
+mother father sister brother son daughter
+monday tuesday wednesday thursday friday saturday sunday
+january february march april june july august september october november december
+spring summer autumn winter
+physics chemistry biology medicine economics psychology linguistics mathematics law history philosophy
+audio video image text speech
+millisecond microsecond nanosecond
+kilobyte megabyte gigabyte terabyte
+centimetre metre kilometre mile
+north south east west northern southern eastern western
+red green blue yellow black white orange purple
+encoder decoder
+precision recall accuracy specificity sensitivity
+train validation test
+sadness anger fear joy disgust surprise
+""".strip().splitlines()
 NEGATIONS = frozenset(
     """
     not no never neither nor none nothing without cannot can't won't hardly fail fails failed unable lack lacks nobody
     """.split()
 )
-# After these a "not" denies how much, not whether.
-_HOW_MUCH = frozenset("only just merely always all every necessarily simply".split())
+NO_ONE = frozenset("none neither nobody no".split())
+# Words that say nearly the same as a "not": "before any tuning", "little is known".
+WANTING = frozenset(
+    "before little hardly barely scarcely rarely seldom scarce miss misses missing avoid avoids".split()
+)
+# After a "not" or "no" these deny how much, not whether.
+DENIES_NOTHING = re.compile(
+    r"\bwhether or not\b|\bnot (?=(?:only|just|merely|always|all|every|necessarily|simply|alone)\b)"
+    r"|\bno (?=(?:more|less|fewer|later|earlier|greater|worse) than\b)",
+    re.IGNORECASE,
+)
 # Words behind a "not" that it denies at most.
 _REACH = 4
 
@@ -101,6 +132,21 @@ def _opposites() -> dict[str, tuple[tuple[int, int], ...]]:
     return {own: tuple(sorted(places)) for own, places in found.items()}
 
 
+@cache
+def _sets() -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for number, text in enumerate(_RIVALS):
+        for word in text.split():
+            found.setdefault(stem(word), set()).add(number)
+    return {own: frozenset(numbers) for own, numbers in found.items()}
+
+
+def are_rivals(own: str, other: str) -> bool:
+    """Whether two stems name things of one kind, of which one is not the other: hours and days, first and second."""
+    sets = _sets()
+    return own != other and not sets.get(own, frozenset()).isdisjoint(sets.get(other, frozenset()))
+
+
 @dataclass(frozen=True, slots=True)
 class Pole:
     """A word of a text at one end (`sign`, 1 or -1, turned where a "not" denies it) of what a line of opposites speaks of."""
@@ -113,11 +159,12 @@ class Pole:
 
 def negations(text: Words) -> list[int]:
     """The words that deny what follows them."""
+    idle = [match.span() for match in DENIES_NOTHING.finditer(text.text)]
     return [
         row
         for row, word in enumerate(text.words)
         if (word in NEGATIONS or word.endswith("n't"))
-        and not (row + 1 < len(text) and text.words[row + 1] in _HOW_MUCH)
+        and not any(start <= text.spans[row][0] < end for start, end in idle)
     ]
 
 
@@ -125,10 +172,18 @@ def poles(text: Words) -> Iterator[Pole]:
     """The words of a text that have an opposite."""
     denying, opposites = negations(text), _opposites()
     for row, own in enumerate(text.stems):
-        if own in opposites and not (text.words[row] in ("most", "least") and row and text.words[row - 1] == "at"):
+        if own in opposites and not _idle(text, row):
             before = [at for at in denying if 0 < row - at <= _REACH and text.clauses[at] == text.clauses[row]]
             denied = len(before) % 2 == 1
             yield from (Pole(row, line, -sign if denied else sign, denied) for line, sign in opposites[own])
+
+
+def _idle(text: Words, row: int) -> bool:
+    """Whether a word is none of the opposites it looks like: "at most", "compared with" (but "comparable to" is one)."""
+    word = text.words[row]
+    return (word.startswith("compar") and not word.startswith("comparabl")) or (
+        word in ("most", "least") and row > 0 and text.words[row - 1] == "at"
+    )
 
 
 def sign_of(own: str) -> int:

@@ -10,11 +10,16 @@ import numpy as np
 from rag.verify.alignment import DISCOUNTS, Alignment, Words, stem
 from rag.verify.edits import converse
 from rag.verify.objection import Objection, between, instead
-from rag.verify.opposites import negations, poles
+from rag.verify.opposites import NO_ONE, WANTING, negations, poles
 from rag.verify.scope import elsewhere
 
-_PREFIX = re.compile(r"^(?:un|in|im|ir|non|dis|mis)(?=[a-z]{3})")
-_OVER_UNDER = (("over", "under"), ("under", "over"))
+_PREFIX = re.compile(r"^(?:un|in|im|ir|non|dis|mis|ab|mal|anti|counter)(?=[a-z]{3})")
+# Behind a "no" these tell nothing of what is denied: "no way of sharing", "no sign of bias".
+_GENERAL = frozenset("way ways means possibility ability sign signs evidence indication need attempt longer".split())
+# Words behind a "not" that it denies at most.
+_REACH = 3
+_RIVALS = "over/under pre/post hyper/hypo macro/micro inter/intra up/down homo/hetero".split()
+_OVER_UNDER = [tuple(pair.split("/")[::step]) for pair in _RIVALS for step in (1, -1)]
 
 
 def turned(pairs: Sequence[Alignment]) -> Objection | None:
@@ -32,6 +37,8 @@ def turned(pairs: Sequence[Alignment]) -> Objection | None:
                         same = max(same, near)
                     elif near > other:
                         denied = pole.denied != own.denied
+                        if denied and (_is_wanting(pair.sentence, pole.row) or _is_wanting(pair.claim, own.row)):
+                            continue
                         other, why = near, _one_side(said) if denied else instead(said, pair.sentence.said(pole.row))
         if other - same > best:
             best, reason = other - same, why
@@ -60,7 +67,9 @@ def prefixed(pairs: Sequence[Alignment]) -> Objection | None:
             if not claim.content[row] or word in pair.sentence.words:
                 continue
             for at, other in enumerate(pair.sentence.words):
-                if _opposed(word, other) and (near := pair.agreement(row, at)) > best:
+                if not _opposed(word, other) or _is_denied(claim, row) != _is_denied(pair.sentence, at):
+                    continue
+                if (near := pair.agreement(row, at)) > best:
                     best, clearest = near, (claim.said(row), pair.sentence.said(at))
     strength = between(best, 0.0, 0.4)
     return Objection("prefix", strength, instead(*clearest)) if strength else None
@@ -79,13 +88,15 @@ def denied(pairs: Sequence[Alignment]) -> Objection | None:
     best, word = 0.0, ""
     for row in negations(claim):
         target = _target(claim, row)
-        if target is None:
-            continue
+        if target is None or (claim.words[row] in NO_ONE and "than" in claim.words[row:]):
+            continue  # "none is better than X" is a comparison
         bare, denied = 0.0, 0.0
         for pair in pairs:
-            theirs = negations(pair.sentence)
+            theirs = [*negations(pair.sentence), *_wanting(pair.sentence)]
             for at, alike in enumerate(pair.likeness[target]):
-                if alike > 0.3:
+                if _opposed(claim.words[target], pair.sentence.words[at]):
+                    denied = 1.0
+                elif alike > 0.3:
                     near = (float(alike) + pair.agreement(target, at)) / 2
                     if any(abs(at - other) <= 5 for other in theirs):
                         denied = max(denied, near)
@@ -119,7 +130,21 @@ def affirmed(pairs: Sequence[Alignment]) -> Objection | None:
     return Objection("affirmed", strength, reason) if strength else None
 
 
+def _is_denied(text: Words, row: int) -> bool:
+    return any(0 < row - at <= _REACH for at in negations(text))
+
+
+def _is_wanting(text: Words, row: int) -> bool:
+    return any(0 < row - at <= _REACH for at in _wanting(text))
+
+
+def _wanting(text: Words) -> list[int]:
+    """Words that say nearly the same as a "not": "before any tuning", "little is known"."""
+    return [row for row, word in enumerate(text.words) if word in WANTING]
+
+
 def _target(text: Words, row: int) -> int | None:
     """The word that a "not" denies: the next one of its clause that says something."""
-    ahead = range(row + 1, min(len(text), row + 5))
-    return next((at for at in ahead if text.content[at] and text.clauses[at] == text.clauses[row]), None)
+    ahead = range(row + 1, min(len(text), row + 6))
+    own = [at for at in ahead if text.content[at] and text.clauses[at] == text.clauses[row]]
+    return next((at for at in own if text.words[at] not in _GENERAL), own[0] if own else None)

@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.verify.quantity import NUMBER, Quantity, counts, unit_of, value_of
+from rag.verify.quantity import NUMBER, Quantity, counts, measures, unit_of, value_of
 from rag.verify.spelled import SCALES, WORD, in_words
 
 _LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_SCALE = re.compile(r"[\s-]?(?:(k|m|b|t)|(thousand|million|billion|trillion))\b", re.IGNORECASE)
+_SCALE = re.compile(r"[\s-]?(?:(k|m|b|t)|(thousand|million|billion|trillion|mn|bn|tn))\b", re.IGNORECASE)
+_SCALES = SCALES | {"mn": 1e6, "bn": 1e9, "tn": 1e12}
+# The number of an entry of a list: "4. Turn on the diffuser".
+_ENTRY = re.compile(r"\s*\d{1,2}[.)]\s+(?=[A-Z*])")
 _IN = re.compile(r"\s+([a-z]+\s+){0,2}?(?:in|out of)(?:\s+every)?\s+", re.IGNORECASE)
 _POINTING = re.compile(r"\b(?:the|these|those|its|their|other)\s$", re.IGNORECASE)
 # Sizes and widths within a name: LLaMA-7b, FP32.
@@ -38,7 +41,9 @@ def quantities(text: str) -> list[Quantity]:
     kept = [made for made in found if not any(start <= made.start < end for start, end in taken)]
     lone = [made for made in kept if made.unit or not _is_no_number(text, made)]
     made = sorted([*_ranged(text, lone), *shares], key=lambda made: made.start)
-    return [replace(own, counts=not own.unit and counts(text, own.end)) for own in made]
+    return [
+        replace(own, counts=not own.unit and counts(text, own.end), measures=measures(text, own.end)) for own in made
+    ]
 
 
 def _is_no_number(text: str, made: Quantity) -> bool:
@@ -60,14 +65,15 @@ def numbers(text: str) -> frozenset[float]:
 
 
 def _in_digits(text: str) -> Iterator[Quantity]:
-    for match in NUMBER.finditer(text):
+    entry = _ENTRY.match(text)
+    for match in NUMBER.finditer(text, entry.end() if entry else 0):
         value, end = value_of(match[0]), match.end()
         if math.isnan(value):
             continue
         values = {value}
         if scale := _SCALE.match(text, end):
             letter = scale[1] or ""
-            scaled = round(value * (_LETTERS[letter.casefold()] if letter else SCALES[scale[2].casefold()]), 6)
+            scaled = round(value * (_LETTERS[letter.casefold()] if letter else _SCALES[scale[2].casefold()]), 6)
             # "5 m" may be metres; 7B, and what is written out, are nothing else.
             values = {scaled} if not letter or (letter.isupper() and scale.end() == end + 1) else {value, scaled}
             end = scale.end()

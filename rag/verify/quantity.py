@@ -16,8 +16,13 @@ _UNITS = (
 )
 _FACTOR = re.compile(r"\bfactors? of (?:\w+ )?$", re.IGNORECASE)
 _BEHIND = re.compile(r"[\s-]([A-Za-z]{2,})")
-# A count up to this may be told by listing what is counted.
+# A count up to this may be told by listing what is counted, but for what is measured.
 _LONGEST_LIST = 12
+_MEASURE = re.compile(
+    r"[\s-]?(?:(?:milli|micro)?seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|ms|[kmgt]i?b|bits?|bytes?"
+    r"|(?:kilo|centi)?met(?:er|re)s?|km|miles?|degrees?|dollars?|euros?)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Quantity:
     `values` are what it may stand for (of "3.2 to 4 million" the first is 3.2 or 3,200,000); of a share of a whole ("a
     third") the per cent. `unit` is per cent, points, times or nothing that is known; `digits` whether it is written in them;
     `is_part` whether it is a part of a whole, told in words or as one number of another; `counts` whether a word follows that
-    may be what it counts.
+    may be what it counts, `measures` whether that is time, length or the like.
     """
 
     start: int
@@ -38,11 +43,14 @@ class Quantity:
     digits: bool
     is_part: bool = False
     counts: bool = False
+    measures: bool = False
 
     @property
     def is_count(self) -> bool:
         """Whether it may say how many of something there are, few enough to be listed instead."""
-        return not self.unit and all(value <= _LONGEST_LIST and value.is_integer() for value in self.values)
+        return not (self.unit or self.measures) and all(
+            value <= _LONGEST_LIST and value.is_integer() for value in self.values
+        )
 
     def counts_like(self, other: Quantity) -> bool:
         """Whether both may count the same: not per cent and sets."""
@@ -73,3 +81,8 @@ def counts(text: str, end: int) -> bool:
     """Whether the word behind a number that ends there may be what it counts."""
     behind = _BEHIND.match(text, end)
     return behind is not None and behind[1].casefold() not in STOPWORDS
+
+
+def measures(text: str, end: int) -> bool:
+    """Whether the word behind a number that ends there is a unit of time, length, size or the like."""
+    return _MEASURE.match(text, end) is not None

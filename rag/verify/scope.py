@@ -12,7 +12,7 @@ from rag.verify.objection import Objection, between, instead
 _ONLY = frozenset("only solely exclusively alone just nothing purely sole".split())
 _ALL = frozenset(
     "all every each always any entire universally entirely completely fully invariably wholly regardless everywhere never"
-    " none whatever anything must necessarily both".split()
+    " whatever anything must necessarily both".split()
 )
 # How many or how often, the most first; a claim may say less than its source, not more.
 _AMOUNTS = (
@@ -23,6 +23,8 @@ _AMOUNTS = (
     "few rarely seldom".split(),
 )
 _LEVELS = {word: level for level, words in enumerate(_AMOUNTS) for word in words}
+# Words behind a "not" that it denies at most: "not only", "not in all".
+_REACH = 3
 _MOST = frozenset(_AMOUNTS[1][:2])
 _NEAR, _CLEAR = 0.2, 0.6
 _HALF = 50.0  # per cent
@@ -48,7 +50,12 @@ def scope_objections(pairs: Sequence[Alignment]) -> Iterator[Objection]:
 
 def _added(kind: str, such: frozenset[str], pair: Alignment) -> Iterator[Objection]:
     """The first of such words in the claim, where the sentence has none of them."""
-    own = [word for word in pair.claim.words if word in such]
+    denied = [at for at, word in enumerate(pair.claim.words) if word in ("not", "no")]
+    own = [
+        word
+        for row, word in enumerate(pair.claim.words)
+        if word in such and not any(0 < row - at <= _REACH for at in denied)
+    ]
     if own and not such & set(pair.sentence.words):
         yield Objection(kind, 1.0, f"“{own[0]}” stands in the claim and not in the source")
 
