@@ -22,6 +22,11 @@ SOURCE = "BERT-large and GPT-4 scored 75.1 on seven sets. LoLCAT saw 1,234 cases
         ("Heron sorts integers", "Heron sorts no integers", "“no” stands in the source"),
         ("Accuracy improves without labels", "Accuracy improves with labels", "“without” stands in the claim"),
         # the same thing said
+        (
+            "They find that deaf kittens never did, hearing ones soon recovered",
+            "Hearing kittens soon recovered, whereas deaf ones never did",
+            None,
+        ),
         ("Speed rises and loss falls", "Loss falls and speed rises", None),
         ("Loss falls where speed rises", "Loss falls", None),
         ("Not one paper fails here", "One paper here", None),  # twice turned

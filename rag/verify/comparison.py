@@ -16,6 +16,9 @@ _BEING = frozenset("is are was were be been being".split())
 _COSTS = frozenset(
     map(stem, "perplexity error loss latency cost time runtime memory overhead delay toxicity bias".split())
 )
+# What says by itself which is the better one, and what makes little of a cost: "memory-efficient".
+_QUALITIES = frozenset("better best worse worst superior inferior stronger weaker".split())
+_SPARED = (("efficient",), ("effective",), ("saving",), ("friendly",))
 _FACTORS = frozenset("twice thrice half times almost nearly not".split())
 _COMPARATIVES = {"well": ("better", "worse"), "good": ("better",), "bad": ("worse",), "often": ("often",)}
 # What tells in which respect, and by how much.
@@ -44,19 +47,18 @@ def sides_swapped(pairs: Sequence[Alignment]) -> Objection | None:
 def levelled(pairs: Sequence[Alignment]) -> Objection | None:
     """Two things said to be as good as each other where the source says that one is better, or the other way round."""
     for pair in pairs[:2]:
-        for one, other in ((pair.claim, pair.sentence), (pair.sentence, pair.claim)):
-            for row, of in _as_much(one):
-                for at in (at for at, word in enumerate(other.words) if word == "than"):
-                    if of & _compared(other, at) and not _as_much(other):
-                        places = (row, at) if one is pair.claim else (at, row)
-                        near = pair.agreement(*places, _SIDE, _SIDE)
-                        if strength := between(near, 0.3, 0.6):
-                            return Objection(
-                                "level",
-                                strength,
-                                instead(_told(pair.claim, places[0]), _told(pair.sentence, places[1])),
-                            )
+        met = _better(pair.claim, pair.sentence)
+        met += [(row, at) for at, row in _better(pair.sentence, pair.claim)]
+        for row, at in met:
+            if strength := between(pair.agreement(row, at, _SIDE, _SIDE), 0.3, 0.6):
+                return Objection("level", strength, instead(_told(pair.claim, row), _told(pair.sentence, at)))
     return None
+
+
+def _better(one: Words, other: Words) -> list[tuple[int, int]]:
+    """Where one text says "as good as" and where the other says "better than" of the same quality."""
+    thans = [at for at, word in enumerate(other.words) if word == "than" and not _as_much(other)]
+    return [(row, at) for row, quality in _as_much(one) for at in thans if quality & _compared(other, at)]
 
 
 def _told(text: Words, row: int) -> str:
@@ -109,8 +111,9 @@ def _comparisons(text: Words) -> list[tuple[int, int]]:
 
 def _sign(text: Words, row: int) -> int:
     """What a comparative says of its first side; of what costs or errs, to have less is to do better."""
-    around = text.stems[max(0, row - 3) : row + 4]
-    return -sign_of(text.stems[row]) if _COSTS & set(around) else sign_of(text.stems[row])
+    sign, around = sign_of(text.stems[row]), range(max(0, row - 3), min(len(text), row + 4))
+    costs = any(text.stems[at] in _COSTS and text.words[at + 1 : at + 2] not in _SPARED for at in around)
+    return -sign if costs and text.words[row] not in _QUALITIES else sign
 
 
 def _is_passive(text: Words, row: int) -> bool:

@@ -57,13 +57,14 @@ def turned(claim: str, sentences: Sequence[str]) -> str | None:
             opposed = mine and other and not ours & given and not theirs & said
             if opposed and _aligned(said, stems, ours | theirs) and not converse(claim, sentence):
                 return f"the claim says “{min(mine)}” where the source says “{min(other)}”"
-    given = _content(_clause(sentence, wanted))[0]
+    ours, theirs = _NEGATIONS & said, _NEGATIONS & _content(_clause(sentence, wanted))[0]
     if (
         shared >= _ALIGNED * len(wanted)
         and covered >= _COVERED
-        and len(_NEGATIONS & said) % 2 != len(_NEGATIONS & given) % 2
+        and len(ours) % 2 != len(theirs) % 2
+        and not (ours and ours <= given)
     ):
-        word = min(_NEGATIONS & said or _NEGATIONS & given)
+        word = min(ours or theirs)
         return f"“{word}” stands in {'the claim' if word in said else 'the source'} and not in {'the source' if word in said else 'the claim'}"
     return None
 

@@ -51,7 +51,7 @@ def figure_objections(
                 continue
             kind, strength = "owner", (other - same - 0.25) / 0.35 * (1.0 if alike else 0.3)
             reason = f"the source gives {instead} for this, and {figure.written} for something else"
-            if strength < _OTHER_THINGS and figure.digits and (told := _of_other_things(figure, pairs, given)):
+            if strength < _OTHER_THINGS and (told := _of_other_things(figure, pairs, given)):
                 strength, reason = _OTHER_THINGS, told
         elif not figure.digits:
             kind, strength = "count", other / 0.6 * (1.0 if alike else 0.5)

@@ -21,7 +21,7 @@ from rag.verify.quantity import Quantity
 # What an objection takes from the logit of a claim that repeats its sentence, by kind: the more, the seldomer it is raised
 # against what is true (`eval/LOG.md`).
 WEIGHTS = {
-    "turned": 10.0, "prefix": 6.0, "sides": 11.0, "affirmed": 6.0, "denied": 6.0, "exchanged": 3.0, "transposed": 8.0, "renamed": 6.0,
+    "turned": 10.0, "prefix": 6.0, "sides": 11.0, "affirmed": 6.0, "denied": 6.0, "exchanged": 6.0, "transposed": 8.0, "renamed": 6.0,
     "replaced": 2.0, "every": 2.0, "only": 3.0, "figure": 2.0, "count": 5.0, "owner": 8.0, "share": 3.0,
     "amount": 6.0, "clause": 8.0, "level": 8.0,
 }  # fmt: skip
