@@ -11,7 +11,7 @@ import numpy as np
 
 from rag.verify.alignment import Alignment, Words
 from rag.verify.objection import Objection, between, instead
-from rag.verify.opposites import are_rivals
+from rag.verify.opposites import NO_ONE, are_rivals
 
 # What stands between the things of a list.
 _AND = re.compile(r"[,/&]|\b(?:and|or|as well as|alongside)\b")
@@ -22,6 +22,8 @@ _SLOT, _HEAVIEST = 3, 9.0
 def exchanged(pairs: Sequence[Alignment]) -> Objection | None:
     """Two words of the nearest sentence that have changed places in the claim."""
     claim, sentence = pairs[0].claim, pairs[0].sentence
+    if NO_ONE & set(claim.words) and "than" in claim.words:
+        return None  # "none of them is better than X" tells of both from the other side
     blocks = SequenceMatcher(None, claim.stems, sentence.stems, autojunk=False).get_matching_blocks()
     kept = {block.a + step: block.b + step for block in blocks for step in range(block.size)}
     for row, own in enumerate(claim.stems):
