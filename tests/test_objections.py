@@ -26,7 +26,7 @@ SAID = st.lists(st.sampled_from([*HERON.replace(".", "").split(), "not", "Owls",
 
 def read(text):
     ((_, tokens),) = embedder().embed_tokens([text])
-    return cut(text, embedder().token_offsets(text), tokens)
+    return cut(text, embedder().token_offsets([text])[0], tokens)
 
 
 def against(claim, source=HERON):

@@ -16,7 +16,7 @@ OWLS = (
 def pair(claim, sentence):
     def read(text):
         ((_, tokens),) = embedder().embed_tokens([text])
-        return cut(text, embedder().token_offsets(text), tokens)
+        return cut(text, embedder().token_offsets([text])[0], tokens)
 
     return align(read(claim), read(sentence), {})
 

@@ -126,10 +126,9 @@ class Embedder:
             onnx, folder / "tokenizer.json", name=f"{name}/{settings.embedding_precision}", threads=settings.threads
         )
 
-    def token_offsets(self, text: str) -> list[tuple[int, int]]:
-        """Half-open character offsets of the word pieces of `text`, special tokens left out."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return [(int(start), int(end)) for start, end in encoding.offsets]
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Half-open character offsets of the word pieces of each text, special tokens left out."""
+        return [encoding.offsets for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def token_ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)

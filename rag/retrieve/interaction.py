@@ -151,7 +151,7 @@ def _phrases(
 
 
 def _words(text: str, shelf: Shelf, weights: NDArray[np.float64]) -> tuple[QuestionWord, ...]:
-    offsets = shelf.embedder.token_offsets(text)[: len(weights)]  # what is cut off has no vector
+    offsets = shelf.embedder.token_offsets([text])[0][: len(weights)]  # what is cut off has no vector
     found = []
     for match in WORD.finditer(text):
         rows = tuple(at for at, (start, end) in enumerate(offsets) if start >= match.start() and end <= match.end())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,8 +19,8 @@ _PREFIX = re.compile(r"^(?:un|in|im|ir|non|dis|mis|ab|mal|anti|counter)(?=[a-z]{
 _GENERAL = frozenset("way ways means possibility ability sign signs evidence indication need attempt longer".split())
 # Words behind a "not" that it denies at most.
 _REACH = 3
-_RIVALS = "over/under pre/post hyper/hypo macro/micro inter/intra up/down homo/hetero".split()
-_OVER_UNDER = [tuple(pair.split("/")[::step]) for pair in _RIVALS for step in (1, -1)]
+_OVER_UNDER = "over/under pre/post hyper/hypo macro/micro inter/intra up/down homo/hetero".split()
+_EITHER_WAY = [tuple(pair.split("/")[::step]) for pair in _OVER_UNDER for step in (1, -1)]
 
 
 def turned(pairs: Sequence[Alignment]) -> Objection | None:
@@ -75,8 +76,9 @@ def prefixed(pairs: Sequence[Alignment]) -> Objection | None:
     return Objection("prefix", strength, instead(*clearest)) if strength else None
 
 
+@lru_cache(maxsize=65_536)
 def _opposed(word: str, other: str) -> bool:
-    if any(word.startswith(one) and word.replace(one, two, 1) == other for one, two in _OVER_UNDER):
+    if any(word.startswith(one) and word.replace(one, two, 1) == other for one, two in _EITHER_WAY):
         return True
     bare, given = _PREFIX.sub("", word), _PREFIX.sub("", other)
     return (bare != word) != (given != other) and stem(bare) == stem(given)

@@ -78,8 +78,8 @@ def said(texts: Sequence[str], embedder: Embedder) -> list[Said]:
     """Texts as they read once repaired, encoded."""
     read = [readable(text).strip() for text in texts]
     return [
-        Said(text, *encoded, embedder.token_offsets(text))
-        for text, encoded in zip(read, embedder.embed_each(read), strict=True)
+        Said(text, *encoded, offsets)
+        for text, encoded, offsets in zip(read, embedder.embed_each(read), embedder.token_offsets(read), strict=True)
     ]
 
 

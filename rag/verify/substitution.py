@@ -92,8 +92,7 @@ def _of_one_list(claim: Words, sentence: Words, row: int, at: int) -> bool:
 def _listed(text: Words, one: int, other: int) -> bool:
     """Whether nothing but commas, "and" and single names stands between two words that are no figures."""
     first, last = sorted((one, other))
-    between = text.text[text.spans[first][1] : text.spans[last][0]]
-    parts = _AND.split(between)
+    parts = _AND.split(text.text[text.spans[first][1] : text.spans[last][0]])
     single = all(len(part.split()) <= 1 for part in parts)
     return len(parts) > 1 and single and not any(text.words[at][0].isdigit() for at in (one, other))
 
