@@ -12,6 +12,7 @@ from rag.verify.alignment import Alignment, Words
 from rag.verify.comparison import levelled, sides_swapped
 from rag.verify.figures import figure_objections
 from rag.verify.objection import Objection, between
+from rag.verify.pairing import mispaired
 from rag.verify.polarity import affirmed, denied, prefixed, turned
 from rag.verify.quantity import Quantity
 from rag.verify.scope import scope_objections
@@ -20,7 +21,7 @@ from rag.verify.substitution import exchanged, replaced, transposed
 # The share of its words that a claim must repeat before differences count, and from which on they count in full.
 _BEGINS, _FULL = 0.5, 0.8
 _RULES: tuple[Callable[[Sequence[Alignment]], Objection | None], ...] = (
-    turned, prefixed, denied, affirmed, sides_swapped, levelled, exchanged, transposed, replaced,
+    turned, prefixed, denied, affirmed, sides_swapped, levelled, mispaired, exchanged, transposed, replaced,
 )  # fmt: skip
 
 

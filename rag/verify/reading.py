@@ -23,7 +23,7 @@ from rag.verify.quantity import Quantity
 WEIGHTS = {
     "turned": 10.0, "prefix": 6.0, "sides": 11.0, "affirmed": 6.0, "denied": 6.0, "exchanged": 6.0, "transposed": 8.0, "renamed": 6.0,
     "replaced": 2.0, "every": 2.0, "only": 3.0, "figure": 2.0, "count": 5.0, "owner": 8.0, "share": 3.0,
-    "amount": 6.0, "clause": 8.0, "level": 8.0,
+    "amount": 6.0, "clause": 8.0, "level": 8.0, "pairing": 8.0,
 }  # fmt: skip
 # The same of the two rules of `rag.verify.edits`, and of a name that only the claim has.
 TURNED, ONE_SIDED, UNNAMED = 4.0, 2.0, 4.0
