@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rag.verify.alignment import Alignment, Words, stem
 from rag.verify.objection import Objection, between, instead
-from rag.verify.opposites import NO_ONE, negations, sign_of
+from rag.verify.opposites import NO_ONE, follows, negations, sign_of
 
 _AHEAD = re.compile(r"outperform|surpass|beat|exceed|overtak|outscor|superior|outdo|outdid|outstrip|defeat|dominat")
 _BEHIND = re.compile(r"underperform|trail|lag|behind|inferior")
@@ -18,13 +18,13 @@ _COSTS = frozenset(
 )
 # What says by itself which is the better one, and what makes little of a cost: "memory-efficient".
 _QUALITIES = frozenset("better best worse worst superior inferior stronger weaker".split())
-_SPARED = (("efficient",), ("effective",), ("saving",), ("friendly",))
+_SPARED = frozenset("efficient effective saving friendly".split())
 _FACTORS = frozenset("twice thrice half times almost nearly not".split())
 _COMPARATIVES = {"well": ("better", "worse"), "good": ("better",), "bad": ("worse",), "often": ("often",)}
 # What tells in which respect, and by how much.
 _RESPECTS = frozenset("by on in at for with across over when as to".split())
-# Words on one side of a comparison that tell what is compared.
-_SIDE = 9
+# Words on one side of a comparison that tell what is compared, and words behind a "not" that it turns.
+_SIDE, _REACH = 9, 4
 
 
 def sides_swapped(pairs: Sequence[Alignment]) -> Objection | None:
@@ -57,7 +57,7 @@ def levelled(pairs: Sequence[Alignment]) -> Objection | None:
 
 def _better(one: Words, other: Words) -> list[tuple[int, int]]:
     """Where one text says "as good as" and where the other says "better than" of the same quality."""
-    thans = [at for at, word in enumerate(other.words) if word == "than" and not _as_much(other)]
+    thans = [] if _as_much(other) else [at for at, word in enumerate(other.words) if word == "than"]
     return [(row, at) for row, quality in _as_much(one) for at in thans if quality & _compared(other, at)]
 
 
@@ -76,7 +76,7 @@ def _as_much(text: Words) -> list[tuple[int, frozenset[str]]]:
             if of not in ("such", "much", "many", "long", "soon", "far", "same"):
                 found.append((row + 1, frozenset({text.stems[row + 1], *_COMPARATIVES.get(of, ())})))
     denying = negations(text)
-    return [(row, of) for row, of in found if not any(0 < row - at <= 4 for at in denying)]
+    return [(row, of) for row, of in found if not follows(row, denying, _REACH)]
 
 
 def _compared(text: Words, at: int) -> frozenset[str]:
@@ -102,7 +102,7 @@ def _comparisons(text: Words) -> list[tuple[int, int]]:
             sign = next((_sign(text, at) for at in range(row - 1, max(-1, row - 9), -1) if sign_of(text.stems[at])), 0)
         elif sign and _is_passive(text, row):
             sign = -sign
-        if any(0 < row - at <= 4 or _no_one(text, at, row) for at in denying):
+        if follows(row, denying, _REACH) or any(_no_one(text, at, row) for at in denying):
             sign = -sign
         if sign:
             found.append((row, sign))
@@ -112,7 +112,7 @@ def _comparisons(text: Words) -> list[tuple[int, int]]:
 def _sign(text: Words, row: int) -> int:
     """What a comparative says of its first side; of what costs or errs, to have less is to do better."""
     sign, around = sign_of(text.stems[row]), range(max(0, row - 3), min(len(text), row + 4))
-    costs = any(text.stems[at] in _COSTS and text.words[at + 1 : at + 2] not in _SPARED for at in around)
+    costs = any(text.stems[at] in _COSTS and not _SPARED & set(text.words[at + 1 : at + 2]) for at in around)
     return -sign if costs and text.words[row] not in _QUALITIES else sign
 
 

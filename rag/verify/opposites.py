@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -155,6 +155,11 @@ class Pole:
     line: int
     sign: int
     denied: bool
+
+
+def follows(row: int, places: Iterable[int], reach: int) -> bool:
+    """Whether a word stands at most so many words behind one of the places."""
+    return any(0 < row - at <= reach for at in places)
 
 
 def negations(text: Words) -> list[int]:

@@ -32,6 +32,8 @@ def mispaired(pairs: Sequence[Alignment]) -> Objection | None:
 
     Where the claim names that other too, but gives it no figure, it may be told of both.
     """
+    if not _figures(pairs[0].claim):
+        return None
     for pair in pairs:
         own_text, text = pair.claim.text, pair.sentence.text
         names = _names(own_text) | _names(text) | (_capitals(own_text) & _capitals(text))

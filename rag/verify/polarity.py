@@ -11,7 +11,7 @@ import numpy as np
 from rag.verify.alignment import DISCOUNTS, Alignment, Words, stem
 from rag.verify.edits import converse
 from rag.verify.objection import Objection, between, instead
-from rag.verify.opposites import NO_ONE, WANTING, negations, poles
+from rag.verify.opposites import NO_ONE, WANTING, follows, negations, poles
 from rag.verify.scope import elsewhere
 
 _PREFIX = re.compile(r"^(?:un|in|im|ir|non|dis|mis|ab|mal|anti|counter)(?=[a-z]{3})")
@@ -133,11 +133,11 @@ def affirmed(pairs: Sequence[Alignment]) -> Objection | None:
 
 
 def _is_denied(text: Words, row: int) -> bool:
-    return any(0 < row - at <= _REACH for at in negations(text))
+    return follows(row, negations(text), _REACH)
 
 
 def _is_wanting(text: Words, row: int) -> bool:
-    return any(0 < row - at <= _REACH for at in _wanting(text))
+    return follows(row, _wanting(text), _REACH)
 
 
 def _wanting(text: Words) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from rag.verify.alignment import CONTRAST, Alignment, Words
 from rag.verify.objection import Objection, between, instead
+from rag.verify.opposites import follows
 
 _ONLY = frozenset("only solely exclusively alone just nothing purely sole".split())
 _ALL = frozenset(
@@ -51,11 +52,7 @@ def scope_objections(pairs: Sequence[Alignment]) -> Iterator[Objection]:
 def _added(kind: str, such: frozenset[str], pair: Alignment) -> Iterator[Objection]:
     """The first of such words in the claim, where the sentence has none of them."""
     denied = [at for at, word in enumerate(pair.claim.words) if word in ("not", "no")]
-    own = [
-        word
-        for row, word in enumerate(pair.claim.words)
-        if word in such and not any(0 < row - at <= _REACH for at in denied)
-    ]
+    own = [word for row, word in enumerate(pair.claim.words) if word in such and not follows(row, denied, _REACH)]
     if own and not such & set(pair.sentence.words):
         yield Objection(kind, 1.0, f"“{own[0]}” stands in the claim and not in the source")
 
